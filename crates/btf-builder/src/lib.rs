@@ -1,0 +1,1 @@
+//! BTF, base and split: reading, building, serialising.

@@ -1,0 +1,1 @@
+//! BTF as text, JSON and C.

@@ -1,0 +1,1 @@
+//! The kernel's own BTF checks in user space.

@@ -1,0 +1,1 @@
+//! DWARF types, functions and variables of a kernel image, per compilation unit.

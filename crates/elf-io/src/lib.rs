@@ -1,0 +1,1 @@
+//! ELF input (mapping, decompression, relocations) and in-place write-back of .BTF.

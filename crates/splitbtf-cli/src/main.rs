@@ -1,0 +1,2 @@
+//! The `splitbtf` command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! DWARF to split BTF: the encoder as a library.
+pub mod features;
