@@ -1,1 +1,33 @@
-//! ELF input (mapping, decompression, relocations) and in-place write-back of .BTF.
+//! ELF input (mapping, decompression, relocations) and in-place write-back of `.BTF`.
+//!
+//! This is the only crate of the workspace that opens, maps, decompresses or replaces files. Everything above it works
+//! on byte slices:
+//!
+//! 1. [`FileMap`] maps a file or decompresses it (`.ko.gz`, `.ko.xz`, `.ko.zst`).
+//! 2. [`Elf`] is a checked view over those bytes: section headers, section contents (decompressed where needed),
+//!    symbols and notes, for 32- and 64-bit files of either byte order.
+//! 3. [`DebugSections`] collects the DWARF sections, and [`RelocTable`] resolves the relocations that a relocatable
+//!    file (`ET_REL`, a kernel module) still has on them.
+//!
+//! Nothing here knows what DWARF or BTF contents mean.
+
+mod compress;
+mod debug;
+mod elf;
+mod encoding;
+mod error;
+mod note;
+mod open;
+mod relocate;
+mod symbols;
+
+pub use debug::{DebugSection, DebugSections};
+pub use elf::{Elf, Section, SectionIdx};
+pub use encoding::Encoding;
+pub use error::{Error, ErrorKind, Result};
+pub use open::{FileMap, MAX_DECOMPRESSED_BYTES};
+pub use relocate::{RelocCursor, RelocTable, RelocValue};
+pub use symbols::{Sym, Symbols};
+
+/// Constants of `elf.h`, as the `object` crate names them.
+pub use object::elf as consts;

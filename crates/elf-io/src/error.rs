@@ -1,0 +1,237 @@
+//! The error of this crate.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, one pointer wide so that hot paths can return it by value.
+///
+/// Errors name sections and offsets, not files: the caller knows which file it opened. The exceptions are I/O errors,
+/// which carry the path of the operation that failed.
+pub struct Error(Box<ErrorKind>);
+
+const _: () = assert!(size_of::<Error>() == size_of::<usize>());
+
+impl Error {
+    /// The kind of fault, with the offending values.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl From<ErrorKind> for Error {
+    #[cold]
+    fn from(kind: ErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+/// The faults that this crate reports.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A file operation failed; the message of the source names the path.
+    #[error(transparent)]
+    Io(std::io::Error),
+    /// A compressed file could not be decompressed.
+    #[error("{}: cannot decompress as {format}", .path.display())]
+    Decompress {
+        /// The file.
+        path: PathBuf,
+        /// `gzip`, `xz` or `zstd`.
+        format: &'static str,
+        /// The codec's own message.
+        source: std::io::Error,
+    },
+    /// A compressed file grows beyond [`crate::MAX_DECOMPRESSED_BYTES`].
+    #[error("{}: decompresses to more than {limit} bytes", .path.display())]
+    DecompressedTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The file does not start with the ELF magic.
+    #[error("not an ELF file")]
+    NotElf,
+    /// The ELF identification or a header field has a value that no ELF file may have.
+    #[error("bad ELF header: {field} is {value:#x}")]
+    BadHeader {
+        /// Name of the field in `elf.h`.
+        field: &'static str,
+        /// Its value.
+        value: u64,
+    },
+    /// A table or header reaches beyond the end of the file.
+    #[error(
+        "truncated ELF file: {what} at {offset:#x}, size {size:#x}, ends after the file's {file_size:#x} bytes"
+    )]
+    Truncated {
+        /// Which table.
+        what: &'static str,
+        /// File offset in bytes.
+        offset: u64,
+        /// Size in bytes.
+        size: u64,
+        /// Size of the file in bytes.
+        file_size: u64,
+    },
+    /// The contents of a section reach beyond the end of the file.
+    #[error(
+        "section [{index}] {name}: contents at {offset:#x}, size {size:#x}, end after the file's {file_size:#x} bytes"
+    )]
+    SectionOutOfFile {
+        /// Section header index.
+        index: u32,
+        /// Section name.
+        name: String,
+        /// `sh_offset`.
+        offset: u64,
+        /// `sh_size`.
+        size: u64,
+        /// Size of the file in bytes.
+        file_size: u64,
+    },
+    /// A section header index that the file does not have.
+    #[error("{what}: section index {index} is out of range, the file has {count} sections")]
+    BadSectionIndex {
+        /// Who holds the index.
+        what: &'static str,
+        /// The index.
+        index: u64,
+        /// Number of section headers.
+        count: usize,
+    },
+    /// A section name offset outside the section header string table.
+    #[error(
+        "section [{index}]: name offset {offset:#x} is outside the section header string table"
+    )]
+    BadSectionName {
+        /// Section header index.
+        index: u32,
+        /// `sh_name`.
+        offset: u32,
+    },
+    /// A table section has a size that is no multiple of its entry size, or an entry size other than the format's.
+    #[error(
+        "section [{index}] {name}: size {size:#x} and entry size {entsize:#x} do not fit a {what}"
+    )]
+    BadTable {
+        /// Section header index.
+        index: u32,
+        /// Section name.
+        name: String,
+        /// What the table should be.
+        what: &'static str,
+        /// `sh_size`.
+        size: u64,
+        /// `sh_entsize`.
+        entsize: u64,
+    },
+    /// A compressed section could not be decompressed.
+    #[error("section [{index}] {name}: cannot decompress: {reason}")]
+    BadCompression {
+        /// Section header index.
+        index: u32,
+        /// Section name.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A symbol's name offset is outside its string table.
+    #[error("symbol {index}: name offset {offset:#x} is outside the string table")]
+    BadSymbolName {
+        /// Index in the symbol table.
+        index: u32,
+        /// `st_name`.
+        offset: u32,
+    },
+    /// A relocation of a type that debug sections are not expected to have.
+    #[error(
+        "section {section}: relocation type {r_type} at offset {offset:#x} is not known for machine {machine}"
+    )]
+    UnknownRelocation {
+        /// The section that would be relocated.
+        section: String,
+        /// `r_offset`: bytes from the start of the section.
+        offset: u64,
+        /// The type of the relocation, as `elf.h` numbers them for the machine.
+        r_type: u32,
+        /// `e_machine`.
+        machine: u16,
+    },
+    /// Debug sections of a relocatable file of a machine whose relocation types are not known here.
+    #[error("relocations of machine {machine} are not supported (section {section})")]
+    UnsupportedMachine {
+        /// The section that would be relocated.
+        section: String,
+        /// `e_machine`.
+        machine: u16,
+    },
+    /// A relocation refers to a symbol that the symbol table does not have.
+    #[error(
+        "section {section}: relocation at offset {offset:#x} names symbol {symbol}, the table has {count}"
+    )]
+    BadRelocationSymbol {
+        /// The section that would be relocated.
+        section: String,
+        /// `r_offset`.
+        offset: u64,
+        /// Index of the symbol.
+        symbol: u32,
+        /// Number of symbols.
+        count: usize,
+    },
+    /// A relocation reaches beyond the end of its section.
+    #[error(
+        "section {section}: relocation at offset {offset:#x} of {width} bytes ends after the section"
+    )]
+    RelocationOutOfSection {
+        /// The section that would be relocated.
+        section: String,
+        /// `r_offset`.
+        offset: u64,
+        /// Number of bytes that the relocation covers.
+        width: u8,
+    },
+    /// A field was read with a width other than that of the relocation at its place.
+    #[error(
+        "section {section}: {size}-byte field at offset {offset:#x} has a relocation of {width} bytes"
+    )]
+    RelocationWidth {
+        /// The section that would be relocated.
+        section: String,
+        /// `r_offset`.
+        offset: u64,
+        /// Width of the field in bytes.
+        size: u8,
+        /// Width of the relocation in bytes.
+        width: u8,
+    },
+}
+
+impl From<std::io::Error> for Error {
+    fn from(source: std::io::Error) -> Self {
+        ErrorKind::Io(source).into()
+    }
+}

@@ -1,0 +1,201 @@
+//! Opening files: a read-only mapping, or the decompressed contents of a `.gz`, `.xz` or `.zst` file.
+
+use std::fmt;
+use std::io::Read;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use memmap2::{Advice, Mmap, MmapOptions, UncheckedAdvice};
+
+use crate::error::{ErrorKind, Result};
+
+/// Largest size to which a compressed file may grow: 16 GiB, ten times the largest known kernel image with DWARF.
+pub const MAX_DECOMPRESSED_BYTES: u64 = 16 << 30;
+
+/// Alignment to which advice ranges are widened or narrowed. A multiple of every page size that Linux uses.
+const ADVICE_ALIGN: usize = 64 << 10;
+
+enum Backing {
+    Mapped(Mmap),
+    Owned(Vec<u8>),
+}
+
+/// The bytes of one input file.
+///
+/// Files are mapped, not read. Compressed files, recognised by their magic and not by their name, are decompressed into
+/// memory.
+///
+/// # Concurrent changes
+///
+/// A mapping shows the file itself. If another process truncates the file while it is mapped, reading the lost pages
+/// raises `SIGBUS`, which ends this process; if it overwrites the file in place, readers see new bytes in the middle of
+/// their work. Both need somebody to modify an input of a running build. Files that are replaced by rename, as this
+/// crate itself does and as compilers and linkers do, are not affected: the mapping keeps the old file.
+pub struct FileMap {
+    path: PathBuf,
+    backing: Backing,
+}
+
+impl FileMap {
+    /// Maps the file at `path`, or decompresses it if it starts with the magic of gzip, xz or zstd.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if it cannot be opened or mapped, [`ErrorKind::Decompress`] and
+    /// [`ErrorKind::DecompressedTooLarge`] for compressed files.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let file = fs_err::File::open(path)?;
+        // A folder can be opened but not mapped, with an error that tells nobody what is wrong.
+        if file.metadata()?.is_dir() {
+            let kind = std::io::ErrorKind::IsADirectory;
+            return Err(
+                std::io::Error::new(kind, format!("{}: is a directory", path.display())).into(),
+            );
+        }
+        let mapped = map(file.file()).map_err(|source| {
+            std::io::Error::new(
+                source.kind(),
+                format!("{}: cannot map: {source}", path.display()),
+            )
+        })?;
+        let backing = match Codec::of(&mapped) {
+            None => Backing::Mapped(mapped),
+            Some(codec) => {
+                Backing::Owned(codec.decompress(&mapped, path, MAX_DECOMPRESSED_BYTES)?)
+            }
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            backing,
+        })
+    }
+
+    /// The file's bytes, decompressed.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        match &self.backing {
+            Backing::Mapped(map) => map,
+            Backing::Owned(bytes) => bytes,
+        }
+    }
+
+    /// The path that was opened, as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the file on disk is compressed, so that [`bytes`](Self::bytes) are not what it holds.
+    pub fn is_compressed(&self) -> bool {
+        matches!(self.backing, Backing::Owned(_))
+    }
+
+    /// Asks the system to bring the pages of `range` in at once, which costs less than a page fault for each. Advice
+    /// only: failures are ignored, and so are decompressed files.
+    pub fn advise_populate(&self, range: Range<usize>) {
+        if let Backing::Mapped(map) = &self.backing {
+            let start = (range.start.min(map.len()) / ADVICE_ALIGN) * ADVICE_ALIGN;
+            let end = range.end.min(map.len());
+            if start < end {
+                let _ = map.advise_range(Advice::PopulateRead, start, end - start);
+            }
+        }
+    }
+
+    /// Gives the pages that lie wholly inside `range` back to the system. They are read from the file again when next
+    /// looked at, so this changes the memory that the process occupies and nothing else. Advice only: failures are
+    /// ignored, and so are decompressed files.
+    pub fn advise_dontneed(&self, range: Range<usize>) {
+        if let Backing::Mapped(map) = &self.backing {
+            let start = range.start.min(map.len()).next_multiple_of(ADVICE_ALIGN);
+            let end = (range.end.min(map.len()) / ADVICE_ALIGN) * ADVICE_ALIGN;
+            if start < end {
+                dont_need(map, start, end - start);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for FileMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileMap")
+            .field("path", &self.path)
+            .field("len", &self.bytes().len())
+            .field("compressed", &self.is_compressed())
+            .finish()
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "mapping a file is the point of this module; see SAFETY and `FileMap`"
+)]
+fn map(file: &std::fs::File) -> std::io::Result<Mmap> {
+    // SAFETY: the mapping is read-only and private, and it lives in a `FileMap` that never hands out anything but
+    // shared slices of it. What remains is that others may change the file underneath, which Rust cannot rule out: the
+    // documentation of `FileMap` says what happens then. No code here relies on bytes staying the same between two
+    // reads for memory safety: every offset read from them is checked against the slice where it is used.
+    unsafe { MmapOptions::new().map_copy_read_only(file) }
+}
+
+#[expect(unsafe_code, reason = "MADV_DONTNEED; see SAFETY")]
+fn dont_need(map: &Mmap, offset: usize, len: usize) {
+    // SAFETY: MADV_DONTNEED discards changes made in memory, which makes it unsafe in general. This mapping is
+    // read-only and backed by a file, so there are none and the pages come back with the same contents.
+    let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, len) };
+}
+
+#[derive(Clone, Copy)]
+enum Codec {
+    Gzip,
+    Xz,
+    Zstd,
+}
+
+impl Codec {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0x1f, 0x8b, 0x08, ..] => Some(Self::Gzip),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Xz => "xz",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    fn decompress(self, bytes: &[u8], path: &Path, limit: u64) -> Result<Vec<u8>> {
+        let fail = |source| ErrorKind::Decompress {
+            path: path.to_owned(),
+            format: self.name(),
+            source,
+        };
+        // One byte more than allowed tells a file of exactly the limit from a larger one.
+        let mut out = Vec::new();
+        match self {
+            Self::Gzip => flate2::read::MultiGzDecoder::new(bytes)
+                .take(limit + 1)
+                .read_to_end(&mut out),
+            Self::Xz => liblzma::read::XzDecoder::new_multi_decoder(bytes)
+                .take(limit + 1)
+                .read_to_end(&mut out),
+            Self::Zstd => zstd::stream::read::Decoder::with_buffer(bytes)
+                .and_then(|decoder| decoder.take(limit + 1).read_to_end(&mut out)),
+        }
+        .map_err(fail)?;
+        if out.len() as u64 > limit {
+            return Err(ErrorKind::DecompressedTooLarge {
+                path: path.to_owned(),
+                limit,
+            }
+            .into());
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,233 @@
+//! The symbol table, `SHT_SYMTAB`.
+
+use object::elf;
+
+use crate::elf::{Elf, SectionIdx, c_string};
+use crate::encoding::Encoding;
+use crate::error::{ErrorKind, Result};
+
+/// One symbol.
+#[derive(Debug, Clone, Copy)]
+pub struct Sym<'d> {
+    /// The name's bytes, without the terminating NUL.
+    pub name: &'d [u8],
+    /// `st_value`: an address in linked files, bytes from the start of the section in relocatable ones.
+    pub value: u64,
+    /// `st_size` in bytes.
+    pub size: u64,
+    /// Section index with `SHN_XINDEX` resolved. The other reserved values (`SHN_ABS` and so on) stay as they are,
+    /// `0xff00` to `0xffff`: see [`section`](Self::section).
+    pub shndx: u32,
+    /// Whether `shndx` came from `SHT_SYMTAB_SHNDX`, so that it is an index even from `0xff00` on.
+    pub extended: bool,
+    /// `st_info`: binding in the upper four bits, type in the lower.
+    pub info: u8,
+    /// `st_other`: visibility.
+    pub other: u8,
+}
+
+impl Sym<'_> {
+    /// The symbol's type, one of `STT_*`.
+    #[inline]
+    pub const fn sym_type(&self) -> u8 {
+        self.info & 0xf
+    }
+
+    /// The symbol's binding, one of `STB_*`.
+    #[inline]
+    pub const fn binding(&self) -> u8 {
+        self.info >> 4
+    }
+
+    /// The section that the symbol is defined in; `None` if it is undefined, absolute or common.
+    #[inline]
+    pub fn section(&self) -> Option<SectionIdx> {
+        section_of(self.shndx, self.extended)
+    }
+}
+
+#[inline]
+fn section_of(shndx: u32, extended: bool) -> Option<SectionIdx> {
+    (shndx != 0 && (extended || shndx < u32::from(elf::SHN_LORESERVE))).then_some(SectionIdx(shndx))
+}
+
+/// The symbols of a file in table order, the null symbol at index 0 included. Random access by [`get`](Self::get), and
+/// an iterator.
+#[derive(Debug, Clone)]
+pub struct Symbols<'d> {
+    encoding: Encoding,
+    table: &'d [u8],
+    strings: &'d [u8],
+    extended: &'d [u8],
+    next: usize,
+    section: Option<SectionIdx>,
+}
+
+/// A symbol without its name.
+pub(crate) struct RawSym {
+    pub(crate) name: u32,
+    pub(crate) value: u64,
+    pub(crate) size: u64,
+    pub(crate) shndx: u32,
+    pub(crate) extended: bool,
+    pub(crate) info: u8,
+    pub(crate) other: u8,
+}
+
+impl RawSym {
+    pub(crate) fn section(&self) -> Option<SectionIdx> {
+        section_of(self.shndx, self.extended)
+    }
+}
+
+impl<'d> Elf<'d> {
+    /// The symbols of the file's `SHT_SYMTAB`; none if it has none (a stripped file).
+    ///
+    /// # Errors
+    ///
+    /// If the table, its string table or its table of extended section indices are not inside the file or do not fit
+    /// their format.
+    pub fn symbols(&self) -> Result<Symbols<'d>> {
+        let encoding = self.encoding();
+        let mut symbols = Symbols {
+            encoding,
+            table: &[],
+            strings: &[],
+            extended: &[],
+            next: 0,
+            section: None,
+        };
+        let Some(index) = (0u32..)
+            .zip(self.sections())
+            .find(|(_, s)| s.sh_type == elf::SHT_SYMTAB.0)
+            .map(|(i, _)| i)
+        else {
+            return Ok(symbols);
+        };
+        let section = self.section("symbol table", index)?;
+        let entsize = symbols.entsize() as u64;
+        if section.entsize != entsize || !section.size.is_multiple_of(entsize) {
+            return Err(ErrorKind::BadTable {
+                index,
+                name: section.name_lossy().into_owned(),
+                what: "symbol table",
+                size: section.size,
+                entsize: section.entsize,
+            }
+            .into());
+        }
+        symbols.section = Some(SectionIdx(index));
+        symbols.table = self.raw_section_data(SectionIdx(index))?;
+        self.section("sh_link of the symbol table", section.link)?;
+        symbols.strings = self.raw_section_data(SectionIdx(section.link))?;
+        let extended = (0u32..)
+            .zip(self.sections())
+            .find(|(_, s)| s.sh_type == elf::SHT_SYMTAB_SHNDX.0 && s.link == index);
+        if let Some((extended, _)) = extended {
+            symbols.extended = self.raw_section_data(SectionIdx(extended))?;
+        }
+        Ok(symbols)
+    }
+}
+
+impl<'d> Symbols<'d> {
+    fn entsize(&self) -> usize {
+        if self.encoding.is_64 { 24 } else { 16 }
+    }
+
+    /// Number of symbols in the table, whatever has been iterated.
+    pub fn n_symbols(&self) -> usize {
+        self.table.len() / self.entsize()
+    }
+
+    /// The section that holds the table, `None` in a file without one.
+    pub fn section(&self) -> Option<SectionIdx> {
+        self.section
+    }
+
+    #[inline]
+    pub(crate) fn raw(&self, index: usize) -> Option<RawSym> {
+        let encoding = self.encoding;
+        let size = self.entsize();
+        let raw = self.table.get(index.checked_mul(size)?..)?.get(..size)?;
+        let (value, size, info) = if encoding.is_64 {
+            (8, 16, 4)
+        } else {
+            (4, 8, 12)
+        };
+        let mut shndx = u32::from(encoding.u16(raw, info + 2)?);
+        let extended = shndx == u32::from(elf::SHN_XINDEX.0);
+        if extended {
+            // Without a table of extended indices nothing is known: undefined.
+            shndx = encoding
+                .u32(self.extended, index.checked_mul(4)?)
+                .unwrap_or(0);
+        }
+        Some(RawSym {
+            name: encoding.u32(raw, 0)?,
+            value: encoding.word(raw, value)?,
+            size: encoding.word(raw, size)?,
+            shndx,
+            extended,
+            info: raw[info],
+            other: raw[info + 1],
+        })
+    }
+
+    /// The symbol at `index` of the table, `None` beyond its end.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadSymbolName`].
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<Result<Sym<'d>>> {
+        let RawSym {
+            name,
+            value,
+            size,
+            shndx,
+            extended,
+            info,
+            other,
+        } = self.raw(index)?;
+        let Some(name) = c_string(self.strings, name) else {
+            // An unnamed symbol needs no string table.
+            if name == 0 {
+                return Some(Ok(Sym {
+                    name: b"",
+                    value,
+                    size,
+                    shndx,
+                    extended,
+                    info,
+                    other,
+                }));
+            }
+            return Some(Err(ErrorKind::BadSymbolName {
+                index: index as u32,
+                offset: name,
+            }
+            .into()));
+        };
+        Some(Ok(Sym {
+            name,
+            value,
+            size,
+            shndx,
+            extended,
+            info,
+            other,
+        }))
+    }
+}
+
+impl<'d> Iterator for Symbols<'d> {
+    type Item = Result<Sym<'d>>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let sym = self.get(self.next)?;
+        self.next += 1;
+        Some(sym)
+    }
+}
