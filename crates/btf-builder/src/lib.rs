@@ -1,1 +1,53 @@
 //! BTF, base and split: reading, building, serialising.
+//!
+//! [`Btf`] owns one BTF: its type records as native-order words, an index of
+//! where each record starts, its string section and, for split BTF, a shared
+//! reference to the base whose ids and string offsets it continues.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use btf_builder::{Btf, Endian, IntEncoding, TypeId};
+//!
+//! let mut base = Btf::new_empty(Endian::Little);
+//! let int = base.add_int("int", 4, IntEncoding::SIGNED)?;
+//! let base = Arc::new(base);
+//!
+//! let mut split = Btf::new_split(Arc::clone(&base));
+//! let point = split.add_struct("point", 8)?;
+//! split.add_field("x", int, 0, 0)?;
+//! split.add_field("y", int, 32, 0)?;
+//! assert_eq!(point, TypeId(2));
+//!
+//! let bytes = split.to_bytes();
+//! let again = Btf::parse_split(&bytes, base)?;
+//! assert_eq!(again.ty(point).unwrap().name(), b"point");
+//! # Ok::<(), btf_builder::Error>(())
+//! ```
+//!
+//! Nothing here opens files or prints; malformed input is an [`Error`].
+
+mod btf;
+mod build;
+mod emit;
+mod error;
+mod id;
+mod kind;
+mod layout;
+mod parse;
+mod strings;
+mod view;
+mod visit;
+
+pub use crate::btf::{Btf, Endian, Limits};
+pub use crate::build::{FuncLinkage, FwdKind, VarLinkage};
+pub use crate::emit::EmitOpts;
+pub use crate::error::{Error, Result};
+pub use crate::id::{StrOff, TypeId};
+pub use crate::kind::{
+    HDR_LEN, HDR_LEN_LAYOUT, IntEncoding, Kind, MAGIC, MAX_BITFIELD_OFFSET, MAX_BITFIELD_SIZE,
+    MAX_KIND, MAX_NAME_OFFSET, MAX_RESOLVE_DEPTH, MAX_TYPE_ID, MAX_VLEN, MAX_VLEN_24, VERSION,
+    make_info,
+};
+pub use crate::layout::KindLayout;
+pub use crate::view::{ArrayInfo, EnumValue, IntInfo, Member, Param, SecVar, Type};
+pub use crate::visit::{RecordShape, record_shape};
