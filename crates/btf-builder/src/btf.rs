@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use crate::error::{Error, Result};
 use crate::id::TypeId;
 use crate::kind::{
-    Kind, MAX_NAME_OFFSET, MAX_TYPE_ID, MAX_VLEN, MAX_VLEN_24, info_kind, info_vlen,
+    MAX_NAME_OFFSET, MAX_TYPE_ID, MAX_VLEN, MAX_VLEN_24, info_kind, info_vlen,
 };
 use crate::layout::KindLayout;
 use crate::strings::StrIndex;
@@ -64,6 +64,19 @@ impl Default for Limits {
         Self::KERNEL
     }
 }
+
+/// Words of a record of each known kind: those it always has, and those per
+/// element. Void has none.
+const RECORD_WORDS: [(u8, u8); 20] = {
+    let mut words = [(0, 0); 20];
+    let mut kind = 1;
+    while kind < words.len() {
+        let entry = KindLayout::KNOWN[kind];
+        words[kind] = (3 + entry.info_sz / 4, entry.elem_sz / 4);
+        kind += 1;
+    }
+    words
+};
 
 /// An owned BTF, base or split.
 ///
@@ -245,7 +258,7 @@ impl Btf {
     }
 
     /// The type with this id, own or of a base. Id 0 gives a type of kind
-    /// [`Kind::Void`]; an id past the end gives `None`.
+    /// [`Kind::Void`](crate::Kind::Void); an id past the end gives `None`.
     pub fn ty(&self, id: TypeId) -> Option<Type<'_>> {
         static VOID: [u32; 3] = [0; 3];
         if id.is_void() {
@@ -321,19 +334,26 @@ impl Btf {
     ///
     /// # Errors
     /// [`Error::UnknownKind`] or [`Error::BadLayout`].
+    #[inline]
     pub(crate) fn record_len(layout: Option<&[KindLayout]>, info: u32, id: TypeId) -> Result<u64> {
-        let raw = info_kind(info);
-        let known = Kind::from_u32(raw).map(|_| KindLayout::KNOWN[raw as usize]);
-        let entry = match known {
-            Some(entry) => entry,
-            // Kind 0 is void, which has no record in any layout.
-            None if raw == 0 => return Err(Error::UnknownKind { id, kind: raw }),
-            None => *layout
-                .and_then(|layout| layout.get(raw as usize))
-                .ok_or(Error::UnknownKind { id, kind: raw })?,
-        };
+        match RECORD_WORDS.get(info_kind(info) as usize) {
+            Some(&(fixed @ 1.., per_elem)) => {
+                Ok(u64::from(fixed) + u64::from(info_vlen(info)) * u64::from(per_elem))
+            }
+            _ => Self::unknown_record_len(layout, info, id),
+        }
+    }
+
+    #[cold]
+    fn unknown_record_len(layout: Option<&[KindLayout]>, info: u32, id: TypeId) -> Result<u64> {
+        let kind = info_kind(info);
+        // Kind 0 is void, which has no record in any layout.
+        let entry = layout
+            .and_then(|layout| layout.get(kind as usize))
+            .filter(|_| kind != 0)
+            .ok_or(Error::UnknownKind { id, kind })?;
         entry.record_words(info_vlen(info)).ok_or(Error::BadLayout {
-            kind: raw,
+            kind,
             info_sz: entry.info_sz,
             elem_sz: entry.elem_sz,
         })

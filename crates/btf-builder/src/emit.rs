@@ -16,10 +16,21 @@ pub struct EmitOpts {
 }
 
 pub(crate) fn put_words(out: &mut Vec<u8>, words: &[u32], endian: Endian) {
-    out.reserve(words.len() * 4);
+    let start = out.len();
+    out.resize(start + words.len() * 4, 0);
+    // Both loops compile to wide copies, which pushing byte by byte does not.
+    let (chunks, _) = out[start..].as_chunks_mut::<4>();
     match endian {
-        Endian::Little => out.extend(words.iter().flat_map(|w| w.to_le_bytes())),
-        Endian::Big => out.extend(words.iter().flat_map(|w| w.to_be_bytes())),
+        Endian::Little => {
+            for (chunk, word) in chunks.iter_mut().zip(words) {
+                *chunk = word.to_le_bytes();
+            }
+        }
+        Endian::Big => {
+            for (chunk, word) in chunks.iter_mut().zip(words) {
+                *chunk = word.to_be_bytes();
+            }
+        }
     }
 }
 
