@@ -4,10 +4,9 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
+use crate::find::Caches;
 use crate::id::TypeId;
-use crate::kind::{
-    MAX_NAME_OFFSET, MAX_TYPE_ID, MAX_VLEN, MAX_VLEN_24, info_kind, info_vlen,
-};
+use crate::kind::{MAX_NAME_OFFSET, MAX_TYPE_ID, MAX_VLEN, MAX_VLEN_24, info_kind, info_vlen};
 use crate::layout::KindLayout;
 use crate::strings::StrIndex;
 use crate::view::Type;
@@ -103,6 +102,7 @@ pub struct Btf {
     /// Layout section read from the input; only what was read is kept.
     pub(crate) layout: Option<Vec<KindLayout>>,
     pub(crate) limits: Limits,
+    pub(crate) caches: Caches,
 }
 
 impl Btf {
@@ -120,6 +120,7 @@ impl Btf {
             ptr_size: None,
             layout: None,
             limits: Limits::default(),
+            caches: Caches::default(),
         }
     }
 
@@ -137,6 +138,7 @@ impl Btf {
             ptr_size: base.ptr_size,
             layout: None,
             limits: base.limits,
+            caches: Caches::default(),
             base: Some(base),
         }
     }
@@ -328,7 +330,10 @@ impl Btf {
     }
 
     /// Drops what is cached about names, after records changed.
-    pub(crate) fn forget_names(&mut self) {}
+    #[inline]
+    pub(crate) fn forget_names(&mut self) {
+        self.caches = Caches::default();
+    }
 
     /// Words that a record with this `info` takes.
     ///

@@ -1,6 +1,7 @@
 //! What can be wrong with a BTF or with a request to build one.
 
 use crate::id::{StrOff, TypeId};
+use crate::kind::Kind;
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -96,9 +97,6 @@ pub enum Error {
         /// The offset.
         off: StrOff,
     },
-    /// The base given does not have the byte order of the split BTF.
-    #[error("split BTF and its base differ in byte order")]
-    BaseEndianMismatch,
     /// The type id limit is reached.
     #[error("type id {0} exceeds the limit")]
     TooManyTypes(u64),
@@ -161,4 +159,93 @@ pub enum Error {
     /// DECL_TAG component index below −1.
     #[error("bad component index {0}")]
     BadComponentIdx(i32),
+    /// A type that has no size or alignment.
+    #[error("type {id} has no size: it leads to a {kind}")]
+    NoSize {
+        /// The type asked about.
+        id: TypeId,
+        /// Kind it leads to.
+        kind: Kind,
+    },
+    /// A chain or nesting of types that is too deep, or a cycle.
+    #[error("type {0} is nested too deep or contains itself")]
+    TooDeep(TypeId),
+    /// An array whose size in bytes does not fit 32 bits.
+    #[error("size of type {0} does not fit 32 bits")]
+    TooBig(TypeId),
+    /// Two BTFs that must share a base do not.
+    #[error("split BTF of another base")]
+    BaseMismatch,
+    /// This needs a split BTF.
+    #[error("not a split BTF")]
+    NotSplit,
+    /// A base type of a kind that a distilled base cannot stand for.
+    #[error("type {id} refers to base type {target}, a {kind}, which cannot be distilled")]
+    NotDistillable {
+        /// The referring type.
+        id: TypeId,
+        /// The base type.
+        target: TypeId,
+        /// Its kind.
+        kind: Kind,
+    },
+    /// A type that does not belong in a distilled base: anonymous, or not an
+    /// INT, FLOAT, ENUM, STRUCT, UNION or FWD.
+    #[error("type {id} of kind {kind} does not belong in a distilled base")]
+    BadDistilledType {
+        /// The type.
+        id: TypeId,
+        /// Its kind.
+        kind: Kind,
+    },
+    /// A distilled type for which the base has no match.
+    #[error("distilled {kind} '{name}' {id} has no match in the base")]
+    NoMatch {
+        /// The distilled type.
+        id: TypeId,
+        /// Its kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+    },
+    /// A distilled type for which the base has several equally good matches.
+    #[error("distilled {kind} '{name}' {id} matches base types {first} and {second} alike")]
+    AmbiguousMatch {
+        /// The distilled type.
+        id: TypeId,
+        /// Its kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// First match.
+        first: TypeId,
+        /// Second match.
+        second: TypeId,
+    },
+    /// A map of new ids that is no permutation of the own types.
+    #[error("new id {new} of type {id} is out of range or given twice")]
+    BadPermutation {
+        /// The type.
+        id: TypeId,
+        /// The id it was to get.
+        new: TypeId,
+    },
+    /// A map of new ids of the wrong length.
+    #[error("{len} new ids for {need} types")]
+    BadPermutationLen {
+        /// Entries given.
+        len: usize,
+        /// Own types.
+        need: usize,
+    },
+    /// A `.BTF.ext` record size below the minimum or not a multiple of 4.
+    #[error("{section} has records of {size} bytes, needs at least {min}")]
+    BadRecordSize {
+        /// Part of `.BTF.ext`.
+        section: &'static str,
+        /// Record size in bytes.
+        size: u32,
+        /// Least size in bytes.
+        min: u32,
+    },
 }

@@ -28,20 +28,31 @@
 
 mod btf;
 mod build;
+mod copy;
+mod distill;
 mod emit;
 mod error;
+mod ext;
+mod find;
 mod id;
 mod kind;
 mod layout;
 mod parse;
+mod permute;
+mod relocate;
+mod size;
 mod strings;
 mod view;
 mod visit;
 
 pub use crate::btf::{Btf, Endian, Limits};
 pub use crate::build::{FuncLinkage, FwdKind, VarLinkage};
+pub use crate::copy::Importer;
+pub use crate::distill::Distilled;
 pub use crate::emit::EmitOpts;
 pub use crate::error::{Error, Result};
+pub use crate::ext::{BtfExt, CoreRelo, FuncInfo, LineInfo};
+pub use crate::find::NamedIds;
 pub use crate::id::{StrOff, TypeId};
 pub use crate::kind::{
     HDR_LEN, HDR_LEN_LAYOUT, IntEncoding, Kind, MAGIC, MAX_BITFIELD_OFFSET, MAX_BITFIELD_SIZE,

@@ -241,8 +241,7 @@ impl Btf {
     /// Parses the bytes of a split BTF that continues `base`.
     ///
     /// # Errors
-    /// As [`Btf::parse`], and [`Error::BaseEndianMismatch`] where the byte
-    /// orders differ.
+    /// As [`Btf::parse`].
     pub fn parse_split(data: &[u8], base: Arc<Self>) -> Result<Self> {
         Self::parse_on(data, Some(base))
     }
@@ -254,8 +253,10 @@ impl Btf {
         let section = |off: u32, len: u32| &payload[off as usize..off as usize + len as usize];
 
         let mut btf = match base {
-            Some(base) if base.endian != hdr.endian => return Err(Error::BaseEndianMismatch),
-            Some(base) => Self::new_split(base),
+            Some(base) => Self {
+                endian: hdr.endian,
+                ..Self::new_split(base)
+            },
             None => Self::new_empty(hdr.endian),
         };
 

@@ -13,6 +13,7 @@ use hashbrown::hash_table::Entry;
 
 use crate::btf::Btf;
 use crate::error::{Error, Result};
+use crate::ext::BtfExt;
 use crate::id::StrOff;
 use crate::visit::strs_of_mut;
 
@@ -23,9 +24,25 @@ pub(crate) struct StrIndex {
     table: HashTable<Slot>,
 }
 
+/// Half a hash, kept beside each entry of a table to tell most unequal keys
+/// apart without looking at them, and to place the entry again on growth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hash32(u32);
+
+impl Hash32 {
+    pub(crate) fn of(hash: u64) -> Self {
+        Self((hash >> 32) as u32)
+    }
+
+    /// The 64 bits `hashbrown` wants, of which it uses both ends.
+    pub(crate) fn spread(self) -> u64 {
+        u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    hash: u64,
+    hash: Hash32,
     /// Offset within the section, not yet raised by the base's length.
     local: u32,
 }
@@ -52,12 +69,12 @@ impl StrIndex {
         let mut start = 0;
         for end in memchr::memchr_iter(0, section) {
             let s = &section[start..end];
-            let hash = hash_bytes(s);
+            let hash = Hash32::of(hash_bytes(s));
             let local = start as u32;
             if let Entry::Vacant(slot) = table.entry(
-                hash,
+                hash.spread(),
                 |slot: &Slot| slot.hash == hash && str_eq(section, slot.local, s),
-                |slot| slot.hash,
+                |slot| slot.hash.spread(),
             ) {
                 slot.insert(Slot { hash, local });
             }
@@ -66,17 +83,19 @@ impl StrIndex {
         Self { table }
     }
 
-    fn find(&self, section: &[u8], hash: u64, s: &[u8]) -> Option<u32> {
+    fn find(&self, section: &[u8], hash: Hash32, s: &[u8]) -> Option<u32> {
         self.table
-            .find(hash, |slot| {
+            .find(hash.spread(), |slot| {
                 slot.hash == hash && str_eq(section, slot.local, s)
             })
             .map(|slot| slot.local)
     }
 
-    fn insert(&mut self, hash: u64, local: u32) {
+    fn insert(&mut self, hash: Hash32, local: u32) {
         self.table
-            .insert_unique(hash, Slot { hash, local }, |slot| slot.hash);
+            .insert_unique(hash.spread(), Slot { hash, local }, |slot| {
+                slot.hash.spread()
+            });
     }
 }
 
@@ -106,10 +125,10 @@ impl Btf {
         if s.contains(&0) {
             return None;
         }
-        self.find_hashed(hash_bytes(s), s)
+        self.find_hashed(Hash32::of(hash_bytes(s)), s)
     }
 
-    fn find_hashed(&self, hash: u64, s: &[u8]) -> Option<StrOff> {
+    fn find_hashed(&self, hash: Hash32, s: &[u8]) -> Option<StrOff> {
         if let Some(base) = &self.base
             && let Some(off) = base.find_hashed(hash, s)
         {
@@ -135,7 +154,7 @@ impl Btf {
         if memchr::memchr(0, s).is_some() {
             return Err(Error::NulInString);
         }
-        let hash = hash_bytes(s);
+        let hash = Hash32::of(hash_bytes(s));
         if let Some(off) = self.find_hashed(hash, s) {
             return Ok(off);
         }
@@ -166,6 +185,20 @@ impl Btf {
     /// [`Error::NoSuchString`] if a record has an offset outside the sections;
     /// [`Error::StringsTooBig`]. The BTF is unchanged then.
     pub fn rebuild_strings(&mut self) -> Result<()> {
+        self.rebuild(None)
+    }
+
+    /// As [`rebuild_strings`](Self::rebuild_strings), keeping the strings of
+    /// `ext` too, after those of the records, and adjusting it.
+    ///
+    /// # Errors
+    /// As [`rebuild_strings`](Self::rebuild_strings); `ext` is unchanged then
+    /// as well.
+    pub fn rebuild_strings_with(&mut self, ext: &mut BtfExt) -> Result<()> {
+        self.rebuild(Some(ext))
+    }
+
+    fn rebuild(&mut self, ext: Option<&mut BtfExt>) -> Result<()> {
         let mut fresh = match &self.base {
             Some(base) => Self::new_split(Arc::clone(base)),
             None => Self::new_empty(self.endian),
@@ -174,37 +207,44 @@ impl Btf {
         // New offset of each old own one; 0 is "not seen yet", to which only
         // the empty string maps.
         let mut map = vec![0_u32; self.strings.len()];
-        let mut types = self.types.clone();
         let mut fault = None;
-        for range in self.own_ranges() {
-            strs_of_mut(&mut types[range], |off| {
-                let Some(local) = off.checked_sub(self.start_str_off).filter(|_| *off != 0) else {
-                    return;
-                };
-                match map.get_mut(local as usize) {
-                    Some(&mut new) if new != 0 => *off = new,
-                    slot => {
-                        let old = StrOff(*off);
-                        let new = (self.str_at(old).ok_or(Error::NoSuchString(old)))
-                            .and_then(|s| fresh.intern_str(s));
-                        match (new, slot) {
-                            (Ok(new), Some(slot)) => {
-                                *slot = new.0;
-                                *off = new.0;
-                            }
-                            (Ok(_), None) => {
-                                fault.get_or_insert(Error::NoSuchString(old));
-                            }
-                            (Err(err), _) => {
-                                fault.get_or_insert(err);
-                            }
-                        }
+        let mut remap = |off: &mut u32| {
+            let Some(local) = off.checked_sub(self.start_str_off).filter(|_| *off != 0) else {
+                return;
+            };
+            if let Some(&new) = map.get(local as usize).filter(|&&new| new != 0) {
+                *off = new;
+                return;
+            }
+            let old = StrOff(*off);
+            match (self.str_at(old).ok_or(Error::NoSuchString(old)))
+                .and_then(|s| fresh.intern_str(s))
+            {
+                Ok(new) => {
+                    if let Some(slot) = map.get_mut(local as usize) {
+                        *slot = new.0;
                     }
+                    *off = new.0;
                 }
-            });
+                Err(err) => {
+                    fault.get_or_insert(err);
+                }
+            }
+        };
+        let mut types = self.types.clone();
+        for range in self.own_ranges() {
+            strs_of_mut(&mut types[range], &mut remap);
         }
+        let new_ext = ext.as_deref().map(|ext| {
+            let mut ext = ext.clone();
+            ext.for_each_str_off_mut(&mut remap);
+            ext
+        });
         if let Some(err) = fault {
             return Err(err);
+        }
+        if let (Some(ext), Some(new)) = (ext, new_ext) {
+            *ext = new;
         }
         self.types = types;
         self.strings = fresh.strings;

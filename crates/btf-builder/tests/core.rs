@@ -251,16 +251,6 @@ fn split_without_its_base_is_refused() {
 }
 
 #[test]
-fn split_in_the_other_byte_order_is_refused() {
-    let split = Btf::new_split(Arc::new(Btf::new_empty(Endian::Big))).to_bytes();
-    let base = Arc::new(Btf::new_empty(Endian::Little));
-    assert_eq!(
-        Btf::parse_split(&split, base).unwrap_err(),
-        Error::BaseEndianMismatch
-    );
-}
-
-#[test]
 fn string_limit_fails_instead_of_wrapping() {
     let mut btf = Btf::new_empty(Endian::Little);
     btf.set_limits(Limits {
