@@ -1,6 +1,8 @@
 //! The BTF of real kernels: `SPLITBTF_KERNEL_DIR` names an unpacked kernel
 //! package with debug symbols, a `vmlinux*` and `*.ko` anywhere below it.
 
+#![allow(clippy::print_stderr, reason = "skips and counts are for the reader")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
