@@ -88,8 +88,11 @@ pub struct Elf<'d> {
 /// Offsets of the fields of `ElfXX_Ehdr` that are read here.
 pub(crate) struct HeaderLayout {
     pub(crate) size: usize,
+    pub(crate) phoff: usize,
     pub(crate) shoff: usize,
     pub(crate) flags: usize,
+    pub(crate) phentsize: usize,
+    pub(crate) phnum: usize,
     pub(crate) shentsize: usize,
     pub(crate) shnum: usize,
     pub(crate) shstrndx: usize,
@@ -102,8 +105,11 @@ impl HeaderLayout {
         if encoding.is_64 {
             Self {
                 size: 64,
+                phoff: 32,
                 shoff: 40,
                 flags: 48,
+                phentsize: 54,
+                phnum: 56,
                 shentsize: 58,
                 shnum: 60,
                 shstrndx: 62,
@@ -112,8 +118,11 @@ impl HeaderLayout {
         } else {
             Self {
                 size: 52,
+                phoff: 28,
                 shoff: 32,
                 flags: 36,
+                phentsize: 42,
+                phnum: 44,
                 shentsize: 46,
                 shnum: 48,
                 shstrndx: 50,

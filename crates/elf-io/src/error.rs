@@ -228,6 +228,63 @@ pub enum ErrorKind {
         /// Width of the relocation in bytes.
         width: u8,
     },
+    /// The file has no section header string table, so its sections have no names.
+    #[error("the file has no section names")]
+    NoSectionNames,
+    /// More than one section has the name of an edited section.
+    #[error("more than one section {name}")]
+    AmbiguousSection {
+        /// The name.
+        name: String,
+    },
+    /// An edited section has relocations, which new contents would make wrong.
+    #[error("section {name} cannot be replaced: {by} has relocations for it")]
+    RelocatedSection {
+        /// The edited section.
+        name: String,
+        /// The relocation section.
+        by: String,
+    },
+    /// A section of a linked image would grow beyond its place.
+    #[error(
+        "section {name} is part of the linked image and has room for {room} bytes, {needed} are needed"
+    )]
+    NoRoom {
+        /// The section.
+        name: String,
+        /// Bytes that it may have.
+        room: u64,
+        /// Bytes that it should have.
+        needed: u64,
+    },
+    /// A patch is outside its section, or the section cannot be patched.
+    #[error("section {name}: cannot patch {size} bytes at offset {offset:#x}")]
+    PatchOutOfSection {
+        /// The section.
+        name: String,
+        /// Offset in it.
+        offset: u64,
+        /// Number of bytes.
+        size: u64,
+    },
+    /// A file or table would be larger than its format allows.
+    #[error("the result of {size} bytes is too large for the file's format")]
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// The file to be rewritten is compressed.
+    #[error("{}: cannot write sections into a compressed file, decompress it first", .path.display())]
+    CompressedTarget {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The target exists and is no regular file.
+    #[error("{}: not a regular file", .path.display())]
+    NotRegularFile {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl From<std::io::Error> for Error {

@@ -19,7 +19,9 @@ mod error;
 mod note;
 mod open;
 mod relocate;
+mod rewrite;
 mod symbols;
+mod write;
 
 pub use debug::{DebugSection, DebugSections};
 pub use elf::{Elf, Section, SectionIdx};
@@ -27,7 +29,9 @@ pub use encoding::Encoding;
 pub use error::{Error, ErrorKind, Result};
 pub use open::{FileMap, MAX_DECOMPRESSED_BYTES};
 pub use relocate::{RelocCursor, RelocTable, RelocValue};
+pub use rewrite::{ImageOverflow, Patch, Rewrite, SectionEdit};
 pub use symbols::{Sym, Symbols};
+pub use write::{WriteOptions, WriteReport, write_file, write_sections};
 
 /// Constants of `elf.h`, as the `object` crate names them.
 pub use object::elf as consts;

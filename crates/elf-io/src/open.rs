@@ -45,7 +45,10 @@ impl FileMap {
     /// [`ErrorKind::DecompressedTooLarge`] for compressed files.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let file = fs_err::File::open(path)?;
+        Self::of_file(&fs_err::File::open(path)?, path)
+    }
+
+    pub(crate) fn of_file(file: &fs_err::File, path: &Path) -> Result<Self> {
         // A folder can be opened but not mapped, with an error that tells nobody what is wrong.
         if file.metadata()?.is_dir() {
             let kind = std::io::ErrorKind::IsADirectory;
