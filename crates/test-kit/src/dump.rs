@@ -1,0 +1,249 @@
+//! The text of a BTF dump, parsed.
+//!
+//! The form is that of `bpftool btf dump file X format raw`:
+//!
+//! ```text
+//! [7] STRUCT 'S' size=8 vlen=2
+//!         'a' type_id=1 bits_offset=0
+//!         'b' type_id=1 bits_offset=32 bitfield_size=3
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::{Context as _, Result, ensure};
+
+/// One BTF type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Id in the combined space of base and split.
+    pub id: u32,
+    /// Kind in capitals, `STRUCT`.
+    pub kind: String,
+    /// What the kind line and its `key=value` words say.
+    pub line: Line,
+    /// Members, values, parameters or variables, in order.
+    pub rows: Vec<Line>,
+}
+
+/// A name and the `key=value` words after it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Line {
+    /// Name without quotes; `(anon)` as the dump writes it, `None` where the
+    /// dump has none (rows of a DATASEC).
+    pub name: Option<String>,
+    /// Words in dump order.
+    pub attrs: Vec<(String, String)>,
+}
+
+impl Line {
+    /// The value of `key`.
+    pub fn attr(&self, key: &str) -> Option<&str> {
+        self.attrs
+            .iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, value)| value.as_str())
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let (name, rest) = match text.strip_prefix('\'') {
+            None => (None, text),
+            Some(tail) => {
+                let end = tail.rfind('\'').context("unclosed quote")?;
+                (Some(tail[..end].to_owned()), &tail[end + 1..])
+            }
+        };
+        // A DATASEC row repeats its variable as `(VAR 'x')`: a convenience for
+        // readers that the type id already says.
+        let rest = if name.is_none() {
+            rest.split(" (").next().unwrap_or(rest)
+        } else {
+            rest
+        };
+        let attrs = rest
+            .split_whitespace()
+            .map(|word| {
+                let (key, value) = word.split_once('=').context("a word without `=`")?;
+                // `type_id=1,` of a VAR and `val=1ULL` of an ENUM64.
+                let value = value.trim_end_matches(',');
+                let value = value
+                    .strip_suffix("ULL")
+                    .or(value.strip_suffix("LL"))
+                    .unwrap_or(value);
+                Ok((key.to_owned(), value.to_owned()))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { name, attrs })
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut gap = "";
+        if let Some(name) = &self.name {
+            write!(f, "'{name}'")?;
+            gap = " ";
+        }
+        for (key, value) in &self.attrs {
+            write!(f, "{gap}{key}={value}")?;
+            gap = " ";
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {} {}", self.id, self.kind, self.line)?;
+        for row in &self.rows {
+            write!(f, "\n\t{row}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The types of one BTF, with those of its base behind them.
+#[derive(Debug, Clone, Default)]
+pub struct Dump {
+    records: BTreeMap<u32, Record>,
+    first_own: u32,
+}
+
+impl Dump {
+    /// Parses the dump of a base BTF.
+    ///
+    /// # Errors
+    ///
+    /// On a line that is not of the dump's form; the message has the line.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut dump = Self {
+            records: BTreeMap::new(),
+            first_own: 1,
+        };
+        dump.append(text)?;
+        Ok(dump)
+    }
+
+    /// Parses the dump of a split BTF over this base. The text may repeat the
+    /// base's types or leave them out.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn parse_split(&self, text: &str) -> Result<Self> {
+        let first_own = self.records.keys().next_back().map_or(1, |last| last + 1);
+        let mut dump = Self {
+            records: self.records.clone(),
+            first_own,
+        };
+        dump.append(text)?;
+        Ok(dump)
+    }
+
+    fn append(&mut self, text: &str) -> Result<()> {
+        let mut current: Option<Record> = None;
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            let at = || format!("dump line `{line}`");
+            if line.starts_with([' ', '\t']) {
+                let record = current.as_mut().with_context(at)?;
+                record
+                    .rows
+                    .push(Line::parse(line.trim_start()).with_context(at)?);
+                continue;
+            }
+            let (id, rest) = line
+                .strip_prefix('[')
+                .and_then(|l| l.split_once("] "))
+                .with_context(at)?;
+            let (kind, rest) = rest.split_once(' ').with_context(at)?;
+            let record = Record {
+                id: id.parse().with_context(at)?,
+                kind: kind.to_owned(),
+                line: Line::parse(rest).with_context(at)?,
+                rows: Vec::new(),
+            };
+            if let Some(done) = current.replace(record) {
+                self.records.insert(done.id, done);
+            }
+        }
+        if let Some(done) = current {
+            self.records.insert(done.id, done);
+        }
+        let dense = self
+            .records
+            .keys()
+            .copied()
+            .eq(1..=self.records.len() as u32);
+        ensure!(dense, "type ids are not dense from 1");
+        Ok(())
+    }
+
+    /// The type with this id, of base or split.
+    pub fn get(&self, id: u32) -> Option<&Record> {
+        self.records.get(&id)
+    }
+
+    /// The types of the BTF itself, without its base, in id order.
+    pub fn own(&self) -> impl Iterator<Item = &Record> {
+        self.records
+            .range(self.first_own..)
+            .map(|(_, record)| record)
+    }
+
+    /// Whether the id is one of the BTF itself.
+    pub fn is_own(&self, id: u32) -> bool {
+        id >= self.first_own
+    }
+}
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for record in self.own() {
+            writeln!(f, "{record}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = "\
+[1] INT 'long unsigned int' size=8 bits_offset=0 nr_bits=64 encoding=(none)
+[2] STRUCT '(anon)' size=8 vlen=1
+\t'a' type_id=1 bits_offset=0
+[3] VAR 'v' type_id=1, linkage=global
+[4] DATASEC '.data..percpu' size=8 vlen=1
+\ttype_id=3 offset=0 size=8 (VAR 'v')
+";
+
+    #[test]
+    fn every_form_of_line_is_read() {
+        let dump = Dump::parse(BASE).unwrap();
+        assert_eq!(
+            dump.get(1).unwrap().line.name.as_deref(),
+            Some("long unsigned int")
+        );
+        assert_eq!(dump.get(2).unwrap().rows[0].attr("bits_offset"), Some("0"));
+        assert_eq!(dump.get(3).unwrap().line.attr("type_id"), Some("1"));
+        let row = &dump.get(4).unwrap().rows[0];
+        assert_eq!((row.name.as_deref(), row.attr("size")), (None, Some("8")));
+    }
+
+    #[test]
+    fn a_split_dump_owns_only_its_types() {
+        let split = Dump::parse(BASE)
+            .unwrap()
+            .parse_split("[5] PTR '(anon)' type_id=2\n")
+            .unwrap();
+        assert_eq!(split.own().map(|record| record.id).collect::<Vec<_>>(), [5]);
+        assert!(split.get(2).is_some());
+        assert!(!split.is_own(4));
+    }
+
+    #[test]
+    fn a_gap_in_the_ids_is_an_error() {
+        assert!(Dump::parse("[2] PTR '(anon)' type_id=0").is_err());
+    }
+}

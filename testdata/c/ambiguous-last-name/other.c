@@ -1,0 +1,4 @@
+int sink;
+static __attribute__((noinline)) int aaaa(int a) { return a ^ sink++; }
+static __attribute__((noinline)) int zzzz(int a) { return a - sink++; }
+int other(int a) { return aaaa(a) + aaaa(a + 1) + zzzz(a) + zzzz(a + 1); }

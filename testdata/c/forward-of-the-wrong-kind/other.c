@@ -1,0 +1,1 @@
+union thing { int a; } other;

@@ -1,0 +1,2 @@
+struct unique { int x; } unique;
+struct ambiguous { int one; } *one;

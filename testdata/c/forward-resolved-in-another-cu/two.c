@@ -1,0 +1,1 @@
+struct ambiguous { long two; } *two;

@@ -1,0 +1,3 @@
+#include "types.h"
+struct s list;
+int first(struct s *s) { return s->a; }

@@ -1,0 +1,2 @@
+struct secret;
+struct uses { struct secret *s; };

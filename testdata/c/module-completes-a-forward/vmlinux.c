@@ -1,0 +1,2 @@
+#include "types.h"
+struct uses u;

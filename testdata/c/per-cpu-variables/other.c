@@ -1,0 +1,1 @@
+__attribute__((section(".data..percpu"))) long third = 3;

@@ -1,0 +1,2 @@
+extern int sink;
+static inline int shared(int a) { sink += a; return sink; }

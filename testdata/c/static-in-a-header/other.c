@@ -1,0 +1,3 @@
+#include "header.h"
+int sink;
+int user(int a) { return shared(a); }

@@ -1,0 +1,3 @@
+#include "types.h"
+visit_t first;
+node_t yours;

@@ -1,0 +1,5 @@
+struct null {
+	decltype(nullptr) m;
+	int k;
+};
+null n;

@@ -1,0 +1,1 @@
+int __attribute__((weak)) f(int weak) { return weak + 1; }

@@ -1,0 +1,1 @@
+int wv __attribute__((weak)) = 1;
