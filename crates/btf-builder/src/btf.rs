@@ -239,6 +239,20 @@ impl Btf {
         self.layout.as_deref()
     }
 
+    /// Gives the BTF a layout section that describes the known kinds, or takes
+    /// it away. Records of unknown kinds cannot be read back without.
+    pub fn set_layout(&mut self, layout: bool) {
+        self.layout = layout.then(|| KindLayout::KNOWN.to_vec());
+    }
+
+    /// Length in 32-bit words of a record with this `info` word, `None` if its
+    /// kind is neither known nor described by the layout section, own or of a
+    /// base.
+    pub fn record_words(&self, info: u32) -> Option<usize> {
+        let len = Self::record_len(self.effective_layout(), info, TypeId::VOID);
+        len.ok()?.try_into().ok()
+    }
+
     /// Layout that applies to unknown kinds: the own one, else the base's.
     pub(crate) fn effective_layout(&self) -> Option<&[KindLayout]> {
         match (&self.layout, &self.base) {

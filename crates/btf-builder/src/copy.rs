@@ -64,11 +64,23 @@ impl Btf {
     /// Limits; kinds known only to the other BTF's layout. Nothing is added
     /// then.
     pub fn add_type(&mut self, ty: Type<'_>) -> Result<TypeId> {
+        self.add_record(ty.btf(), ty.words())
+    }
+
+    /// As [`add_type`](Self::add_type), from the words of a record in native
+    /// byte order whose strings are those of `src`.
+    ///
+    /// # Errors
+    /// As [`add_type`](Self::add_type) and [`push_raw`](Self::push_raw).
+    pub fn add_record(&mut self, src: &Self, words: &[u32]) -> Result<TypeId> {
         let mark = self.mark();
-        let mut words = ty.words().to_vec();
-        let added = self
-            .import_strs(ty.btf(), &mut words)
-            .and_then(|()| self.push_raw(&words));
+        let mut words = words.to_vec();
+        // Pushed first for the check of its length, which the visitors need.
+        let added = self.push_raw(&words).and_then(|id| {
+            self.import_strs(src, &mut words)?;
+            self.types[mark.types..].copy_from_slice(&words);
+            Ok(id)
+        });
         if added.is_err() {
             self.roll_back(&mark);
         }

@@ -8,8 +8,8 @@ use crate::layout::KindLayout;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct EmitOpts {
     /// Write the layout section and with it the 32-byte header. Kernels
-    /// before 2026 refuse such BTF. A split BTF never gets one: readers take
-    /// the base's.
+    /// before 2026 refuse such BTF. A split BTF gets one only if it has one of
+    /// its own: readers take the base's.
     pub layout: bool,
     /// Byte order, the BTF's own if `None`.
     pub endian: Option<Endian>,
@@ -44,8 +44,8 @@ pub(crate) fn put_u16(out: &mut Vec<u8>, v: u16, endian: Endian) {
 impl Btf {
     /// The bytes of a `.BTF` section in the BTF's byte order.
     ///
-    /// The header has 24 bytes, which every consumer takes, unless the BTF was
-    /// parsed with a layout section: that is written again.
+    /// The header has 24 bytes, which every consumer takes, unless the BTF has
+    /// a layout section: one that was read is written again.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.to_bytes_with(EmitOpts {
             layout: self.layout.is_some(),
@@ -57,10 +57,11 @@ impl Btf {
     /// section.
     pub fn to_bytes_with(&self, opts: EmitOpts) -> Vec<u8> {
         let endian = opts.endian.unwrap_or(self.endian);
-        let layout: &[KindLayout] = match (&self.layout, opts.layout && !self.is_split()) {
-            (_, false) => &[],
-            (Some(own), true) => own,
-            (None, true) => &KindLayout::KNOWN,
+        let layout: &[KindLayout] = match &self.layout {
+            _ if !opts.layout => &[],
+            Some(own) => own,
+            None if self.is_split() => &[],
+            None => &KindLayout::KNOWN,
         };
         let hdr_len = if layout.is_empty() {
             HDR_LEN

@@ -371,6 +371,7 @@ fn unknown_kind_is_skipped_by_its_layout() {
     let mut split = Btf::new_split(Arc::new(btf));
     split.push_raw(&[1, 20 << 24, 0, 0, 0]).unwrap();
     let bytes_split = split.to_bytes();
+    assert_eq!(bytes_split[4], 24, "it does not repeat it");
     assert_eq!(
         raw_own(&Btf::parse_split(&bytes_split, Arc::clone(split.base().unwrap())).unwrap()),
         raw_own(&split)
@@ -388,6 +389,20 @@ fn unknown_kind_is_skipped_by_its_layout() {
         Btf::parse(&bytes),
         Err(Error::UnknownKind { kind: 20, .. })
     ));
+}
+
+#[test]
+fn layout_of_a_split_btf_is_kept() {
+    let base = Arc::new(Btf::new_empty(Endian::Little));
+    let mut split = Btf::new_split(Arc::clone(&base));
+    split.set_layout(true);
+    split.add_ptr(TypeId::VOID).unwrap();
+    let bytes = split.to_bytes();
+    assert_eq!(bytes[4], 32);
+    let mut again = Btf::parse_split(&bytes, base).unwrap();
+    assert_eq!(again.to_bytes(), bytes);
+    again.set_layout(false);
+    assert_eq!(again.to_bytes()[4], 24);
 }
 
 #[test]
