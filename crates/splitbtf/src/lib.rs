@@ -1,2 +1,35 @@
 //! DWARF to split BTF: the encoder as a library.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use splitbtf::{Options, encode};
+//! let options = Options::default();
+//! let vmlinux = encode("vmlinux".as_ref(), None, &options)?;
+//! let base = splitbtf::BaseIndex::new(std::sync::Arc::new(vmlinux.btf));
+//! let module = encode("fs/btrfs/btrfs.ko".as_ref(), Some(&base), &options)?;
+//! std::fs::write("btrfs.btf", module.btf.to_bytes())?;
+//! # Ok(()) }
+//! ```
+
+mod assemble;
+mod base;
+mod cu;
+mod diag;
+mod encode;
+mod error;
 pub mod features;
+mod func;
+mod ident;
+mod input;
+mod kfunc;
+mod settle;
+mod shape;
+mod store;
+mod text;
+mod vars;
+
+pub use base::BaseIndex;
+pub use diag::{Diag, DiagKind, Mismatch, SkipReason, Skipped};
+pub use encode::{Encoded, Options, Stats, encode, encode_bytes};
+pub use error::{Error, ErrorKind, Result};
+pub use features::Features;

@@ -1,0 +1,531 @@
+//! Abbreviation tables, compiled to straight-line programs.
+//!
+//! A declaration in `.debug_abbrev` (DWARF 5 §7.5.3) lists a DIE's attributes and forms. Reading a DIE by
+//! that list looks at every attribute. We want a handful of them and only need to get past the others, so
+//! each declaration becomes a short program: runs of attributes whose size is fixed and whose value nobody
+//! wants are one [`Action::Skip`], and a DIE without any wanted attribute is often a single addition.
+
+use gimli::constants as c;
+
+use crate::cursor::Cursor;
+use crate::error::ErrorKind;
+
+/// Attributes that the reader keeps; the index of their value in [`crate::die::Attrs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Slot {
+    Name,
+    Type,
+    ByteSize,
+    Encoding,
+    Declaration,
+    BitSize,
+    BitOffset,
+    DataBitOffset,
+    MemberLocation,
+    Count,
+    UpperBound,
+    ConstValue,
+    Specification,
+    Origin,
+    Signature,
+    LowPc,
+    EntryPc,
+    Ranges,
+    Inline,
+    CallingConvention,
+    External,
+    Location,
+    Artificial,
+    Annotation,
+    Language,
+    Producer,
+    StrOffsetsBase,
+    AddrBase,
+    LoclistsBase,
+    RnglistsBase,
+    /// Not wanted: read past.
+    None,
+}
+
+pub(crate) const N_SLOTS: usize = Slot::None as usize;
+
+/// How to read (or get past) one attribute, after the unit's parameters are folded in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Pass over `n` bytes.
+    Skip,
+    SkipLeb,
+    SkipStr,
+    SkipBlock1,
+    SkipBlock2,
+    SkipBlock4,
+    SkipBlockLeb,
+    SkipIndirect,
+    Data1,
+    Data2,
+    Data4,
+    Data8,
+    Data16,
+    ULeb,
+    SLeb,
+    /// Value in `Abbrev::consts[n]`.
+    Implicit,
+    Flag,
+    Present,
+    Str,
+    Strp,
+    LineStrp,
+    /// String index of `n` bytes (0: ULEB128).
+    Strx,
+    /// Reference within the unit, `n` bytes (0: ULEB128).
+    Ref,
+    RefAddr,
+    RefSig8,
+    Addr,
+    /// Address index of `n` bytes (0: ULEB128).
+    Addrx,
+    SecOffset,
+    Loclistx,
+    Rnglistx,
+    Block1,
+    Block2,
+    Block4,
+    BlockLeb,
+    Indirect,
+    /// Reference to or string in a supplementary file.
+    Sup,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Op {
+    pub(crate) action: Action,
+    pub(crate) slot: Slot,
+    pub(crate) n: u16,
+}
+
+/// What a DIE is to the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// A type, with its tag.
+    Type(crate::TypeTag),
+    Member,
+    Enumerator,
+    Subrange,
+    Param,
+    UnspecifiedParams,
+    Subprogram,
+    Variable,
+    LlvmAnnotation,
+    GnuAnnotation,
+    Namespace,
+    Imported,
+    /// A unit's root.
+    Unit,
+    /// Anything else; its children are looked at for types only.
+    Other,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Abbrev {
+    pub(crate) class: Class,
+    pub(crate) tag: u16,
+    pub(crate) has_children: bool,
+    /// Length of the DIE after its code if every form has a fixed size, else `u32::MAX`.
+    pub(crate) fixed_len: u32,
+    pub(crate) ops: std::ops::Range<u32>,
+}
+
+/// One abbreviation table, for units of one address size, offset size and version.
+#[derive(Debug, Default)]
+pub(crate) struct Abbrevs {
+    /// By code, as long as codes are dense (all compilers count from 1).
+    dense: Vec<Option<Abbrev>>,
+    sparse: Vec<(u64, Abbrev)>,
+    pub(crate) ops: Vec<Op>,
+    pub(crate) consts: Vec<i64>,
+}
+
+/// What the size of a form depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Encoding {
+    pub(crate) version: u16,
+    pub(crate) address_size: u8,
+    pub(crate) dwarf64: bool,
+}
+
+impl Encoding {
+    pub(crate) fn offset_bytes(self) -> u8 {
+        if self.dwarf64 { 8 } else { 4 }
+    }
+
+    fn offset_size(self) -> u16 {
+        if self.dwarf64 { 8 } else { 4 }
+    }
+
+    fn ref_addr_size(self) -> u16 {
+        // DWARF 2 gave DW_FORM_ref_addr the size of an address.
+        if self.version <= 2 {
+            u16::from(self.address_size)
+        } else {
+            self.offset_size()
+        }
+    }
+}
+
+const MAX_DENSE: u64 = 1 << 16;
+
+impl Abbrevs {
+    #[inline(always)]
+    pub(crate) fn get(&self, code: u64) -> Option<&Abbrev> {
+        match self.dense.get(code as usize) {
+            Some(a) => a.as_ref(),
+            None => self.sparse.iter().find(|(c, _)| *c == code).map(|(_, a)| a),
+        }
+    }
+
+    /// Reads the table at `off` of `.debug_abbrev`, reusing this one's memory.
+    pub(crate) fn read<const BE: bool>(
+        &mut self,
+        section: &[u8],
+        off: u64,
+        encoding: Encoding,
+    ) -> Result<(), ErrorKind> {
+        self.dense.clear();
+        self.sparse.clear();
+        self.ops.clear();
+        self.consts.clear();
+        let bad = || ErrorKind::BadAbbrev(off);
+        let start = usize::try_from(off).map_err(|_| bad())?;
+        let mut cur = Cursor::<BE>::new(section, start, ".debug_abbrev");
+        loop {
+            let code = cur.uleb().map_err(|_| bad())?;
+            if code == 0 {
+                return Ok(());
+            }
+            let abbrev = self.read_one(&mut cur, encoding).map_err(|e| match e {
+                ErrorKind::UnexpectedEnd(_) => bad(),
+                e => e,
+            })?;
+            if code <= MAX_DENSE {
+                let i = code as usize;
+                if self.dense.len() <= i {
+                    self.dense.resize(i + 1, None);
+                }
+                self.dense[i] = Some(abbrev);
+            } else {
+                self.sparse.push((code, abbrev));
+            }
+        }
+    }
+
+    fn read_one<const BE: bool>(
+        &mut self,
+        cur: &mut Cursor<'_, BE>,
+        encoding: Encoding,
+    ) -> Result<Abbrev, ErrorKind> {
+        let tag = cur.uleb()?;
+        let has_children = cur.u8()? != 0;
+        let tag = u16::try_from(tag).unwrap_or(u16::MAX);
+        let class = class_of(c::DwTag(tag));
+        let start = self.ops.len() as u32;
+        let mut fixed_len = 0u32;
+        let mut all_fixed = true;
+        // Bytes of unwanted attributes not yet covered by an op.
+        let mut pending = 0u32;
+        loop {
+            let attr = cur.uleb()?;
+            let form = cur.uleb()?;
+            if attr == 0 && form == 0 {
+                break;
+            }
+            let implicit = if form == u64::from(c::DW_FORM_implicit_const.0) {
+                Some(cur.sleb()?)
+            } else {
+                None
+            };
+            let slot = slot_of(class, c::DwAt(u16::try_from(attr).unwrap_or(0)));
+            let size = fixed_size(form, encoding);
+            match size {
+                Some(n) => fixed_len = fixed_len.saturating_add(u32::from(n)),
+                None => all_fixed = false,
+            }
+            if slot == Slot::None
+                && let Some(n) = size
+            {
+                pending += u32::from(n);
+                continue;
+            }
+            self.flush(&mut pending);
+            let (action, n) = if slot == Slot::None {
+                (skip_action(form)?, 0)
+            } else {
+                action(form, encoding)?
+            };
+            let n = match implicit {
+                Some(value) => {
+                    self.consts.push(value);
+                    // A table of more constants than this is no compiler's.
+                    u16::try_from(self.consts.len() - 1)
+                        .map_err(|_| ErrorKind::UnknownForm(form))?
+                }
+                None => n,
+            };
+            self.ops.push(Op { action, slot, n });
+        }
+        self.flush(&mut pending);
+        Ok(Abbrev {
+            class,
+            tag,
+            has_children,
+            fixed_len: if all_fixed { fixed_len } else { u32::MAX },
+            ops: start..self.ops.len() as u32,
+        })
+    }
+
+    fn flush(&mut self, pending: &mut u32) {
+        while *pending > 0 {
+            let n = (*pending).min(u32::from(u16::MAX));
+            self.ops.push(Op {
+                action: Action::Skip,
+                slot: Slot::None,
+                n: n as u16,
+            });
+            *pending -= n;
+        }
+    }
+}
+
+/// The size of a form's value where it does not depend on the value (DWARF 5 §7.5.6).
+pub(crate) fn fixed_size(form: u64, e: Encoding) -> Option<u16> {
+    Some(match c::DwForm(u16::try_from(form).ok()?) {
+        c::DW_FORM_implicit_const | c::DW_FORM_flag_present => 0,
+        c::DW_FORM_data1
+        | c::DW_FORM_flag
+        | c::DW_FORM_ref1
+        | c::DW_FORM_strx1
+        | c::DW_FORM_addrx1 => 1,
+        c::DW_FORM_data2 | c::DW_FORM_ref2 | c::DW_FORM_strx2 | c::DW_FORM_addrx2 => 2,
+        c::DW_FORM_strx3 | c::DW_FORM_addrx3 => 3,
+        c::DW_FORM_data4
+        | c::DW_FORM_ref4
+        | c::DW_FORM_strx4
+        | c::DW_FORM_addrx4
+        | c::DW_FORM_ref_sup4 => 4,
+        c::DW_FORM_data8 | c::DW_FORM_ref8 | c::DW_FORM_ref_sig8 | c::DW_FORM_ref_sup8 => 8,
+        c::DW_FORM_data16 => 16,
+        c::DW_FORM_addr => u16::from(e.address_size),
+        c::DW_FORM_strp
+        | c::DW_FORM_line_strp
+        | c::DW_FORM_sec_offset
+        | c::DW_FORM_strp_sup
+        | c::DW_FORM_GNU_strp_alt
+        | c::DW_FORM_GNU_ref_alt => e.offset_size(),
+        c::DW_FORM_ref_addr => e.ref_addr_size(),
+        _ => return None,
+    })
+}
+
+fn skip_action(form: u64) -> Result<Action, ErrorKind> {
+    let unknown = || ErrorKind::UnknownForm(form);
+    Ok(
+        match c::DwForm(u16::try_from(form).map_err(|_| unknown())?) {
+            c::DW_FORM_string => Action::SkipStr,
+            c::DW_FORM_udata
+            | c::DW_FORM_sdata
+            | c::DW_FORM_ref_udata
+            | c::DW_FORM_strx
+            | c::DW_FORM_addrx
+            | c::DW_FORM_loclistx
+            | c::DW_FORM_rnglistx
+            | c::DW_FORM_GNU_addr_index
+            | c::DW_FORM_GNU_str_index => Action::SkipLeb,
+            c::DW_FORM_block | c::DW_FORM_exprloc => Action::SkipBlockLeb,
+            c::DW_FORM_block1 => Action::SkipBlock1,
+            c::DW_FORM_block2 => Action::SkipBlock2,
+            c::DW_FORM_block4 => Action::SkipBlock4,
+            c::DW_FORM_indirect => Action::SkipIndirect,
+            _ => return Err(unknown()),
+        },
+    )
+}
+
+/// The action that reads `form`, and its size argument.
+pub(crate) fn action(form: u64, e: Encoding) -> Result<(Action, u16), ErrorKind> {
+    let unknown = || ErrorKind::UnknownForm(form);
+    Ok(
+        match c::DwForm(u16::try_from(form).map_err(|_| unknown())?) {
+            c::DW_FORM_data1 => (Action::Data1, 0),
+            c::DW_FORM_data2 => (Action::Data2, 0),
+            c::DW_FORM_data4 => (Action::Data4, 0),
+            c::DW_FORM_data8 => (Action::Data8, 0),
+            c::DW_FORM_data16 => (Action::Data16, 0),
+            c::DW_FORM_udata => (Action::ULeb, 0),
+            c::DW_FORM_sdata => (Action::SLeb, 0),
+            c::DW_FORM_implicit_const => (Action::Implicit, 0),
+            c::DW_FORM_flag => (Action::Flag, 0),
+            c::DW_FORM_flag_present => (Action::Present, 0),
+            c::DW_FORM_string => (Action::Str, 0),
+            c::DW_FORM_strp => (Action::Strp, 0),
+            c::DW_FORM_line_strp => (Action::LineStrp, 0),
+            c::DW_FORM_strx | c::DW_FORM_GNU_str_index => (Action::Strx, 0),
+            c::DW_FORM_strx1 => (Action::Strx, 1),
+            c::DW_FORM_strx2 => (Action::Strx, 2),
+            c::DW_FORM_strx3 => (Action::Strx, 3),
+            c::DW_FORM_strx4 => (Action::Strx, 4),
+            c::DW_FORM_ref_udata => (Action::Ref, 0),
+            c::DW_FORM_ref1 => (Action::Ref, 1),
+            c::DW_FORM_ref2 => (Action::Ref, 2),
+            c::DW_FORM_ref4 => (Action::Ref, 4),
+            c::DW_FORM_ref8 => (Action::Ref, 8),
+            c::DW_FORM_ref_addr => (Action::RefAddr, e.ref_addr_size()),
+            c::DW_FORM_ref_sig8 => (Action::RefSig8, 8),
+            c::DW_FORM_addr => (Action::Addr, u16::from(e.address_size)),
+            c::DW_FORM_addrx | c::DW_FORM_GNU_addr_index => (Action::Addrx, 0),
+            c::DW_FORM_addrx1 => (Action::Addrx, 1),
+            c::DW_FORM_addrx2 => (Action::Addrx, 2),
+            c::DW_FORM_addrx3 => (Action::Addrx, 3),
+            c::DW_FORM_addrx4 => (Action::Addrx, 4),
+            c::DW_FORM_sec_offset => (Action::SecOffset, 0),
+            c::DW_FORM_loclistx => (Action::Loclistx, 0),
+            c::DW_FORM_rnglistx => (Action::Rnglistx, 0),
+            c::DW_FORM_block | c::DW_FORM_exprloc => (Action::BlockLeb, 0),
+            c::DW_FORM_block1 => (Action::Block1, 0),
+            c::DW_FORM_block2 => (Action::Block2, 0),
+            c::DW_FORM_block4 => (Action::Block4, 0),
+            c::DW_FORM_indirect => (Action::Indirect, 0),
+            c::DW_FORM_ref_sup4 => (Action::Sup, 4),
+            c::DW_FORM_ref_sup8 => (Action::Sup, 8),
+            c::DW_FORM_strp_sup | c::DW_FORM_GNU_strp_alt | c::DW_FORM_GNU_ref_alt => {
+                (Action::Sup, e.offset_size())
+            }
+            _ => return Err(unknown()),
+        },
+    )
+}
+
+/// `DW_TAG_GNU_annotation`, gcc 16.
+const DW_TAG_GNU_ANNOTATION: u16 = 0x6001;
+/// `DW_TAG_LLVM_annotation`, clang.
+const DW_TAG_LLVM_ANNOTATION: u16 = 0x6000;
+/// `DW_AT_GNU_annotation`, gcc 16.
+const DW_AT_GNU_ANNOTATION: u16 = 0x2139;
+
+fn class_of(tag: c::DwTag) -> Class {
+    use crate::TypeTag as T;
+    match tag {
+        c::DW_TAG_base_type => Class::Type(T::Base),
+        c::DW_TAG_pointer_type => Class::Type(T::Pointer),
+        c::DW_TAG_const_type => Class::Type(T::Const),
+        c::DW_TAG_volatile_type => Class::Type(T::Volatile),
+        c::DW_TAG_restrict_type => Class::Type(T::Restrict),
+        c::DW_TAG_atomic_type
+        | c::DW_TAG_immutable_type
+        | c::DW_TAG_packed_type
+        | c::DW_TAG_shared_type
+        | c::DW_TAG_coarray_type
+        | c::DW_TAG_dynamic_type
+        | c::DW_TAG_template_alias => Class::Type(T::Transparent),
+        c::DW_TAG_typedef => Class::Type(T::Typedef),
+        c::DW_TAG_structure_type | c::DW_TAG_class_type | c::DW_TAG_interface_type => {
+            Class::Type(T::Struct)
+        }
+        c::DW_TAG_union_type => Class::Type(T::Union),
+        c::DW_TAG_enumeration_type => Class::Type(T::Enum),
+        c::DW_TAG_array_type => Class::Type(T::Array),
+        c::DW_TAG_subroutine_type => Class::Type(T::Subroutine),
+        c::DW_TAG_reference_type | c::DW_TAG_rvalue_reference_type => Class::Type(T::Reference),
+        c::DW_TAG_ptr_to_member_type
+        | c::DW_TAG_string_type
+        | c::DW_TAG_set_type
+        | c::DW_TAG_file_type => Class::Type(T::Unsupported),
+        c::DW_TAG_member | c::DW_TAG_inheritance => Class::Member,
+        c::DW_TAG_enumerator => Class::Enumerator,
+        c::DW_TAG_subrange_type => Class::Subrange,
+        c::DW_TAG_formal_parameter => Class::Param,
+        c::DW_TAG_unspecified_parameters => Class::UnspecifiedParams,
+        c::DW_TAG_subprogram => Class::Subprogram,
+        c::DW_TAG_variable => Class::Variable,
+        c::DwTag(DW_TAG_LLVM_ANNOTATION) => Class::LlvmAnnotation,
+        c::DwTag(DW_TAG_GNU_ANNOTATION) => Class::GnuAnnotation,
+        c::DW_TAG_namespace | c::DW_TAG_module => Class::Namespace,
+        c::DW_TAG_imported_unit => Class::Imported,
+        c::DW_TAG_compile_unit
+        | c::DW_TAG_partial_unit
+        | c::DW_TAG_type_unit
+        | c::DW_TAG_skeleton_unit => Class::Unit,
+        _ => Class::Other,
+    }
+}
+
+/// Where an attribute of a DIE of this class is kept.
+fn slot_of(class: Class, at: c::DwAt) -> Slot {
+    let type_like = matches!(class, Class::Type(_) | Class::Subrange);
+    match at {
+        c::DW_AT_name if !matches!(class, Class::Other | Class::Subrange | Class::Namespace) => {
+            Slot::Name
+        }
+        c::DW_AT_type
+            if !matches!(
+                class,
+                Class::Other | Class::Subrange | Class::Unit | Class::Enumerator
+            ) =>
+        {
+            Slot::Type
+        }
+        c::DW_AT_byte_size if type_like || class == Class::Member => Slot::ByteSize,
+        c::DW_AT_encoding if type_like => Slot::Encoding,
+        c::DW_AT_declaration
+            if matches!(class, Class::Type(_) | Class::Subprogram | Class::Variable) =>
+        {
+            Slot::Declaration
+        }
+        c::DW_AT_bit_size if class == Class::Member => Slot::BitSize,
+        c::DW_AT_bit_offset if class == Class::Member => Slot::BitOffset,
+        c::DW_AT_data_bit_offset if class == Class::Member => Slot::DataBitOffset,
+        c::DW_AT_data_member_location if class == Class::Member => Slot::MemberLocation,
+        c::DW_AT_count if class == Class::Subrange => Slot::Count,
+        c::DW_AT_upper_bound if class == Class::Subrange => Slot::UpperBound,
+        c::DW_AT_const_value
+            if matches!(
+                class,
+                Class::Enumerator | Class::Param | Class::LlvmAnnotation | Class::GnuAnnotation
+            ) =>
+        {
+            Slot::ConstValue
+        }
+        c::DW_AT_specification
+            if matches!(class, Class::Type(_) | Class::Subprogram | Class::Variable) =>
+        {
+            Slot::Specification
+        }
+        c::DW_AT_abstract_origin
+            if matches!(class, Class::Param | Class::Subprogram | Class::Variable) =>
+        {
+            Slot::Origin
+        }
+        c::DW_AT_signature if type_like => Slot::Signature,
+        c::DW_AT_low_pc if class == Class::Subprogram => Slot::LowPc,
+        c::DW_AT_entry_pc if class == Class::Subprogram => Slot::EntryPc,
+        c::DW_AT_ranges if class == Class::Subprogram => Slot::Ranges,
+        c::DW_AT_inline if class == Class::Subprogram => Slot::Inline,
+        c::DW_AT_calling_convention if class == Class::Subprogram => Slot::CallingConvention,
+        c::DW_AT_external
+            if matches!(class, Class::Subprogram | Class::Variable | Class::Member) =>
+        {
+            Slot::External
+        }
+        c::DW_AT_location if matches!(class, Class::Param | Class::Variable) => Slot::Location,
+        c::DW_AT_artificial if class == Class::Variable => Slot::Artificial,
+        c::DwAt(DW_AT_GNU_ANNOTATION) => Slot::Annotation,
+        c::DW_AT_language if class == Class::Unit => Slot::Language,
+        c::DW_AT_producer if class == Class::Unit => Slot::Producer,
+        c::DW_AT_str_offsets_base if class == Class::Unit => Slot::StrOffsetsBase,
+        c::DW_AT_addr_base | c::DW_AT_GNU_addr_base if class == Class::Unit => Slot::AddrBase,
+        c::DW_AT_loclists_base if class == Class::Unit => Slot::LoclistsBase,
+        c::DW_AT_rnglists_base if class == Class::Unit => Slot::RnglistsBase,
+        // The unit's low_pc is the base of its range lists.
+        c::DW_AT_low_pc if class == Class::Unit => Slot::LowPc,
+        _ => Slot::None,
+    }
+}

@@ -1,0 +1,1121 @@
+//! From a unit's DWARF to nodes: each type is hashed, looked up, and written down only if nobody has seen it before.
+
+use dwarf_reader::{Str, TypeDie, TypeTag, Unit};
+use gimli::constants as c;
+use hashbrown::HashTable;
+
+use crate::base::BaseIndex;
+use crate::diag::{Diag, DiagKind};
+use crate::features::Features;
+use crate::shape::{self, Hash, Tag, name_hash};
+use crate::store::{Key, NO_NAME, NodeId, NodeKind, Store, UNROOTED, put_str};
+use crate::text::{Text, synthetic};
+
+/// What a worker remembers of a hash.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    hash: Hash,
+    node: NodeId,
+    name_no: u32,
+}
+
+/// A set of names, by number.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct NameSet(Vec<u64>);
+
+impl NameSet {
+    #[inline]
+    pub(crate) fn insert(&mut self, no: u32) {
+        let word = (no / 64) as usize;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (no % 64);
+    }
+
+    #[inline]
+    pub(crate) fn contains(&self, no: u32) -> bool {
+        self.0
+            .get((no / 64) as usize)
+            .is_some_and(|w| w & (1 << (no % 64)) != 0)
+    }
+
+    pub(crate) fn intersects(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (a, b) in self.0.iter_mut().zip(&other.0) {
+            *a |= b;
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.fill(0);
+    }
+}
+
+/// How one local type is known outside of its unit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Local {
+    /// How others take it in: by name for structs, unions and enums that have one.
+    pub(crate) hash: Hash,
+    /// The node that others refer to.
+    pub(crate) node: NodeId,
+    /// What the name, if it has one, is numbered.
+    pub(crate) name_no: u32,
+    /// The definition's own node, for a definition with a name.
+    pub(crate) def: NodeId,
+}
+
+const UNKNOWN: Local = Local {
+    hash: Hash { a: 0, b: 0 },
+    node: NodeId::VOID,
+    name_no: UNKNOWN_NO,
+    def: NodeId::VOID,
+};
+/// Not hashed yet.
+const UNKNOWN_NO: u32 = u32::MAX - 1;
+/// Being hashed: on the stack.
+const OPEN_NO: u32 = u32::MAX - 2;
+
+const VOID: Local = Local {
+    hash: Hash::VOID,
+    node: NodeId::VOID,
+    name_no: NO_NAME,
+    def: NodeId::VOID,
+};
+
+/// A cycle of types without a name in it, which C cannot write.
+#[derive(Debug)]
+pub(crate) struct NamelessCycle;
+
+/// A member as BTF will have it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlainMember {
+    pub(crate) name: Str,
+    pub(crate) bit_off: u32,
+    pub(crate) width: u32,
+    /// Index in [`Unit::types`]; `u32::MAX` for void, which no member is.
+    pub(crate) ty: u32,
+}
+
+/// Reads types of one unit after the other.
+pub(crate) struct Worker<'f, 's> {
+    pub(crate) text: Text<'f>,
+    pub(crate) features: Features,
+    pub(crate) base: Option<&'f BaseIndex>,
+    pub(crate) store: &'s Store,
+    pub(crate) unit: Unit,
+    pub(crate) locals: Vec<Local>,
+    /// Names that the unit at hand mentions.
+    pub(crate) mentioned: NameSet,
+    pub(crate) diags: Vec<Diag>,
+    seen: HashTable<Seen>,
+    seen_protos: HashTable<Seen>,
+    stack: Vec<(u32, u32)>,
+    scratch: Vec<PlainMember>,
+    words: Vec<u32>,
+    cu: u64,
+    int: Option<Local>,
+    char: Option<Local>,
+}
+
+impl<'f, 's> Worker<'f, 's> {
+    pub(crate) fn new(
+        text: Text<'f>,
+        features: Features,
+        base: Option<&'f BaseIndex>,
+        store: &'s Store,
+    ) -> Self {
+        Self {
+            text,
+            features,
+            base,
+            store,
+            unit: Unit::default(),
+            locals: Vec::new(),
+            mentioned: NameSet::default(),
+            diags: Vec::new(),
+            seen: HashTable::new(),
+            seen_protos: HashTable::new(),
+            stack: Vec::new(),
+            scratch: Vec::new(),
+            words: Vec::new(),
+            cu: 0,
+            int: None,
+            char: None,
+        }
+    }
+
+    /// Maps all types of [`Self::unit`], the `cu`th of the file, to nodes.
+    pub(crate) fn types(&mut self, cu: u32) -> Result<(), NamelessCycle> {
+        self.cu = u64::from(cu) << 32;
+        self.locals.clear();
+        self.locals.resize(self.unit.types.len(), UNKNOWN);
+        self.mentioned.clear();
+        self.int = None;
+        self.char = None;
+        for i in 0..self.unit.types.len() {
+            if self.locals[i].name_no == UNKNOWN_NO {
+                self.resolve(i as u32)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn key(&self, order: u32) -> Key {
+        self.cu | u64::from(order)
+    }
+
+    /// The local type that a reference leads to, as an index, and whether it is void.
+    #[inline(always)]
+    fn target(&self, r: dwarf_reader::TypeRef) -> Option<u32> {
+        self.unit.type_at(r).map(|i| i as u32)
+    }
+
+    pub(crate) fn local(&self, r: dwarf_reader::TypeRef) -> Local {
+        match self.unit.type_at(r) {
+            Some(i) => self.locals[i],
+            None => VOID,
+        }
+    }
+
+    #[inline]
+    fn find(&self, hash: Hash) -> Option<Seen> {
+        if let Some((node, name_no)) = self.base.and_then(|b| b.find(hash)) {
+            return Some(Seen {
+                hash,
+                node,
+                name_no,
+            });
+        }
+        self.seen.find(hash.a, |s| s.hash == hash).copied()
+    }
+
+    /// The node of a hash; `build` writes the record if this is the first time that anybody sees it.
+    #[inline]
+    fn intern(
+        &mut self,
+        hash: Hash,
+        key: Key,
+        kind: NodeKind,
+        name_no: u32,
+        build: impl FnOnce(&mut Vec<u32>),
+    ) -> Seen {
+        let (node, name_no) = self.store.intern(hash, key, kind, name_no, build);
+        let seen = Seen {
+            hash,
+            node,
+            name_no,
+        };
+        self.seen.insert_unique(hash.a, seen, |s| s.hash.a);
+        seen
+    }
+
+    /// The node that stands for a struct, union or enum by name.
+    fn name_node(&mut self, tag: Tag, name: Str, hash: Hash, key: Key) -> Seen {
+        if let Some(seen) = self.find(hash) {
+            return seen;
+        }
+        let kind = match tag {
+            Tag::StructName => NodeKind::StructName,
+            Tag::UnionName => NodeKind::UnionName,
+            _ => NodeKind::EnumName,
+        };
+        self.intern(hash, key, kind, NO_NAME, |w| put_str(w, name))
+    }
+
+    /// Hashes a type and, first, all that it needs hashed.
+    fn resolve(&mut self, root: u32) -> Result<(), NamelessCycle> {
+        if self.attempt(root) {
+            return Ok(());
+        }
+        self.stack.clear();
+        self.stack.push((root, 0));
+        self.locals[root as usize].name_no = OPEN_NO;
+        while let Some(&(top, from)) = self.stack.last() {
+            match self.next_missing(top, from) {
+                Some((child, next)) => {
+                    if let Some(entry) = self.stack.last_mut() {
+                        entry.1 = next;
+                    }
+                    if self.locals[child as usize].name_no == OPEN_NO {
+                        return Err(NamelessCycle);
+                    }
+                    if !self.attempt(child) {
+                        self.locals[child as usize].name_no = OPEN_NO;
+                        self.stack.push((child, 0));
+                    }
+                }
+                None => {
+                    self.stack.pop();
+                    self.finish(top);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The name under which others refer to this type, if they do.
+    #[inline]
+    fn by_name(&self, t: &TypeDie) -> Option<(Tag, Str)> {
+        let tag = match t.tag {
+            TypeTag::Struct => Tag::StructName,
+            TypeTag::Union => Tag::UnionName,
+            TypeTag::Enum => Tag::EnumName,
+            _ => return None,
+        };
+        let name = self.name_of(t);
+        if name.is_none() {
+            None
+        } else {
+            Some((tag, name))
+        }
+    }
+
+    /// A type's name, or that of the declaration it completes.
+    #[inline]
+    fn name_of(&self, t: &TypeDie) -> Str {
+        if t.name.is_none()
+            && let Some(origin) = self.unit.type_at(t.origin)
+        {
+            return self.unit.types[origin].name;
+        }
+        t.name
+    }
+
+    /// How another type takes in local type `i`, without hashing it if it has a name.
+    #[inline]
+    fn taken_in(&self, i: u32) -> Option<Hash> {
+        let local = &self.locals[i as usize];
+        if local.name_no != UNKNOWN_NO && local.name_no != OPEN_NO {
+            return Some(local.hash);
+        }
+        let t = &self.unit.types[i as usize];
+        let (tag, name) = self.by_name(t)?;
+        Some(shape::by_name(tag, name_hash(self.text.bytes(name))))
+    }
+
+    /// The next type, from position `from` among those that `i` refers to, that has to be hashed before `i` can be.
+    fn next_missing(&self, i: u32, from: u32) -> Option<(u32, u32)> {
+        let t = &self.unit.types[i as usize];
+        let missing = |r| self.target(r).filter(|&j| self.taken_in(j).is_none());
+        let mut n = from;
+        if n == 0 {
+            n = 1;
+            if let Some(j) = missing(t.ty) {
+                return Some((j, n));
+            }
+        }
+        let first = t.first as usize;
+        let items = |n: u32| first + n as usize - 1;
+        let end = first + t.n as usize;
+        match t.tag {
+            TypeTag::Struct | TypeTag::Union => {
+                while items(n) < end {
+                    let r = self.unit.members[items(n)].ty;
+                    n += 1;
+                    if let Some(j) = missing(r) {
+                        return Some((j, n));
+                    }
+                }
+            }
+            TypeTag::Subroutine => {
+                while items(n) < end {
+                    let r = self.unit.params[items(n)].ty;
+                    n += 1;
+                    if let Some(j) = missing(r) {
+                        return Some((j, n));
+                    }
+                }
+            }
+            TypeTag::Enum if n == 1 => return None,
+            _ => {
+                // A stub of a type unit leads to the type by its origin.
+                if n == 1
+                    && t.declaration
+                    && let Some(j) = missing(t.origin)
+                {
+                    return Some((j, 2));
+                }
+            }
+        }
+        None
+    }
+
+    /// Finishes type `i` if all that it needs is known.
+    #[inline]
+    fn attempt(&mut self, i: u32) -> bool {
+        if self.next_missing(i, 0).is_some() {
+            return false;
+        }
+        self.finish(i);
+        true
+    }
+
+    /// How others take in the target of a reference that is known to be ready.
+    #[inline(always)]
+    fn child(&self, r: dwarf_reader::TypeRef) -> Hash {
+        match self.target(r) {
+            Some(j) => self.taken_in(j).unwrap_or(Hash::VOID),
+            None => Hash::VOID,
+        }
+    }
+
+    /// The node of a reference's target. Names without a node yet get one.
+    fn child_node(&mut self, r: dwarf_reader::TypeRef) -> NodeId {
+        match self.target(r) {
+            Some(j) => self.node_of(j),
+            None => NodeId::VOID,
+        }
+    }
+
+    fn node_of(&mut self, j: u32) -> NodeId {
+        let local = self.locals[j as usize];
+        if local.name_no != UNKNOWN_NO && local.name_no != OPEN_NO {
+            return local.node;
+        }
+        let t = self.unit.types[j as usize];
+        match self.by_name(&t) {
+            Some((tag, name)) => {
+                let hash = shape::by_name(tag, name_hash(self.text.bytes(name)));
+                let key = self.key(t.order);
+                self.name_node(tag, name, hash, key).node
+            }
+            None => NodeId::VOID,
+        }
+    }
+
+    fn set(&mut self, i: u32, seen: Seen) {
+        self.locals[i as usize] = Local {
+            hash: seen.hash,
+            node: seen.node,
+            name_no: seen.name_no,
+            def: NodeId::VOID,
+        };
+    }
+
+    fn alias(&mut self, i: u32, r: dwarf_reader::TypeRef) {
+        self.locals[i as usize] = match self.target(r) {
+            Some(j) => {
+                let hash = self.child(r);
+                let node = self.node_of(j);
+                Local {
+                    hash,
+                    node,
+                    name_no: NO_NAME,
+                    def: NodeId::VOID,
+                }
+            }
+            None => VOID,
+        };
+    }
+
+    pub(crate) fn warn(&mut self, kind: DiagKind, off: u32, name: Str) {
+        let at = self.unit.at(off);
+        self.diags.push(Diag {
+            kind,
+            at,
+            name: String::from_utf8_lossy(self.text.bytes(name)).into_owned(),
+        });
+    }
+
+    /// Hashes type `i`, all of whose references are ready, and finds or makes its node.
+    fn finish(&mut self, i: u32) {
+        let t = self.unit.types[i as usize];
+        let key = self.key(t.order);
+        match t.tag {
+            TypeTag::Pointer => self.reference(i, &t, Tag::Ptr, NodeKind::Ptr),
+            TypeTag::Const => self.reference(i, &t, Tag::Const, NodeKind::Const),
+            TypeTag::Volatile => self.reference(i, &t, Tag::Volatile, NodeKind::Volatile),
+            TypeTag::Restrict => self.reference(i, &t, Tag::Restrict, NodeKind::Restrict),
+            TypeTag::Reference => {
+                self.warn(DiagKind::ReferenceAsPointer, t.off, t.name);
+                self.reference(i, &t, Tag::Ptr, NodeKind::Ptr);
+            }
+            TypeTag::Transparent => self.alias(i, t.ty),
+            TypeTag::TypeTag => {
+                if !self.features.type_tag {
+                    return self.alias(i, t.ty);
+                }
+                let hash =
+                    shape::type_tag(name_hash(self.text.bytes(t.name)), false, self.child(t.ty));
+                let seen = self.find(hash).unwrap_or_else(|| {
+                    let target = self.child_node(t.ty);
+                    self.intern(hash, key, NodeKind::TypeTag, NO_NAME, |w| {
+                        put_str(w, t.name);
+                        w.extend([0, target.raw()]);
+                    })
+                });
+                self.set(i, seen);
+            }
+            TypeTag::Typedef => {
+                if t.name.is_none() {
+                    return self.alias(i, t.ty);
+                }
+                let hash = shape::typedef(name_hash(self.text.bytes(t.name)), self.child(t.ty));
+                let seen = self.find(hash).unwrap_or_else(|| {
+                    let target = self.child_node(t.ty);
+                    self.intern(hash, key, NodeKind::Typedef, NO_NAME, |w| {
+                        put_str(w, t.name);
+                        w.push(target.raw());
+                    })
+                });
+                self.set(i, seen);
+            }
+            TypeTag::Base => self.base_type(i, &t),
+            TypeTag::Array => self.array(i, &t),
+            TypeTag::Struct | TypeTag::Union => self.composite(i, &t),
+            TypeTag::Enum => self.enumeration(i, &t),
+            TypeTag::Subroutine => self.subroutine(i, &t),
+            TypeTag::Unsupported => {
+                self.warn(DiagKind::UnsupportedType, t.off, t.name);
+                self.locals[i as usize] = VOID;
+            }
+        }
+    }
+
+    #[inline]
+    fn reference(&mut self, i: u32, t: &TypeDie, tag: Tag, kind: NodeKind) {
+        let hash = shape::reference(tag, self.child(t.ty));
+        let seen = match self.find(hash) {
+            Some(seen) => seen,
+            None => {
+                let target = self.child_node(t.ty);
+                let key = self.key(t.order);
+                self.intern(hash, key, kind, NO_NAME, |w| w.push(target.raw()))
+            }
+        };
+        self.set(i, seen);
+    }
+
+    fn base_type(&mut self, i: u32, t: &TypeDie) {
+        let encoding = gimli::DwAte(t.encoding);
+        let mut name = t.name;
+        let mut size = u32::try_from(t.size).unwrap_or(0);
+        let is_float = matches!(
+            encoding,
+            c::DW_ATE_float | c::DW_ATE_complex_float | c::DW_ATE_imaginary_float
+        );
+        if is_float && self.features.float {
+            if encoding != c::DW_ATE_float {
+                // BTF has no word for it: an opaque run of bytes keeps the layout.
+                self.warn(DiagKind::ComplexFloat, t.off, t.name);
+                let elem = self.char_type();
+                self.locals[i as usize] = self.array_of(elem, size, self.key(t.order));
+                return;
+            }
+            if matches!(size, 2 | 4 | 8 | 12 | 16) {
+                let hash = shape::float(name_hash(self.text.bytes(name)), size);
+                let key = self.key(t.order);
+                let seen = self.find(hash).unwrap_or_else(|| {
+                    self.intern(hash, key, NodeKind::Float, NO_NAME, |w| {
+                        put_str(w, name);
+                        w.push(size);
+                    })
+                });
+                return self.set(i, seen);
+            }
+            self.warn(DiagKind::FloatSize, t.off, t.name);
+        }
+        let data_encoding = match encoding {
+            c::DW_ATE_signed | c::DW_ATE_signed_char => 1u32,
+            c::DW_ATE_boolean => 4,
+            _ => 0,
+        };
+        if size == 0 || !size.is_power_of_two() || size > 16 {
+            name = synthetic::FAKE_INT;
+            size = 4;
+        }
+        if name.is_none() {
+            name = synthetic::FAKE_INT;
+        }
+        let local = self.int_type(name, size, data_encoding, self.key(t.order));
+        self.locals[i as usize] = local;
+    }
+
+    fn int_type(&mut self, name: Str, size: u32, encoding: u32, key: Key) -> Local {
+        let data = encoding << 24 | size * 8;
+        let hash = shape::int(name_hash(self.text.bytes(name)), size, data);
+        let seen = self.find(hash).unwrap_or_else(|| {
+            self.intern(hash, key, NodeKind::Int, NO_NAME, |w| {
+                put_str(w, name);
+                w.extend([size, data]);
+            })
+        });
+        Local {
+            hash,
+            node: seen.node,
+            name_no: NO_NAME,
+            def: NodeId::VOID,
+        }
+    }
+
+    /// What arrays are indexed by: the unit's own `int`, or one made up.
+    fn index_type(&mut self) -> Local {
+        if let Some(int) = self.int {
+            return int;
+        }
+        let own =
+            self.unit.types.iter().find(|t| {
+                t.tag == TypeTag::Base && t.size != 0 && self.text.bytes(t.name) == b"int"
+            });
+        let (size, encoding, order) = match own {
+            Some(t) => {
+                let signed = matches!(
+                    gimli::DwAte(t.encoding),
+                    c::DW_ATE_signed | c::DW_ATE_signed_char
+                );
+                (
+                    u32::try_from(t.size).unwrap_or(4),
+                    u32::from(signed),
+                    t.order,
+                )
+            }
+            None => (4, 1, u32::MAX),
+        };
+        let size = if size.is_power_of_two() && size <= 16 {
+            size
+        } else {
+            4
+        };
+        let int = self.int_type(synthetic::INT, size, encoding, self.key(order));
+        self.int = Some(int);
+        int
+    }
+
+    /// A byte, for what BTF can only keep as a run of bytes.
+    fn char_type(&mut self) -> Local {
+        if let Some(char) = self.char {
+            return char;
+        }
+        let char = self.int_type(synthetic::UNSIGNED_CHAR, 1, 0, self.key(u32::MAX));
+        self.char = Some(char);
+        char
+    }
+
+    fn array_of(&mut self, elem: Local, nelems: u32, key: Key) -> Local {
+        let index = self.index_type();
+        let hash = shape::array(elem.hash, index.hash, nelems);
+        let seen = self.find(hash).unwrap_or_else(|| {
+            self.intern(hash, key, NodeKind::Array, NO_NAME, |w| {
+                w.extend([elem.node.raw(), index.node.raw(), nelems]);
+            })
+        });
+        Local {
+            hash,
+            node: seen.node,
+            name_no: NO_NAME,
+            def: NodeId::VOID,
+        }
+    }
+
+    fn array(&mut self, i: u32, t: &TypeDie) {
+        let elem = match self.target(t.ty) {
+            Some(j) => {
+                let hash = self.child(t.ty);
+                Local {
+                    hash,
+                    node: self.locals[j as usize].node,
+                    ..VOID
+                }
+            }
+            None => VOID,
+        };
+        // Resolved through `child`, since a name may stand for a type that is not hashed yet.
+        let elem = if elem.hash == Hash::VOID {
+            self.warn(DiagKind::VoidArray, t.off, t.name);
+            self.char_type()
+        } else {
+            Local {
+                node: self.child_node(t.ty),
+                ..elem
+            }
+        };
+        self.locals[i as usize] = self.array_of(elem, t.size as u32, self.key(t.order));
+    }
+
+    /// The members of a struct or union as BTF can express them, and whether they need the kind flag; the latter is
+    /// `None` if BTF cannot hold them. Also what was left out.
+    fn plain_members(
+        &self,
+        t: &TypeDie,
+        out: &mut Vec<PlainMember>,
+    ) -> (Option<bool>, Option<DiagKind>) {
+        out.clear();
+        let first = t.first as usize;
+        let members = &self.unit.members[first..first + t.n as usize];
+        let is_union = t.tag == TypeTag::Union;
+        let mut kind_flag = false;
+        let mut dropped: Option<DiagKind> = None;
+        let mut too_far = members.len() > 0xffff;
+        let mut last = 0;
+        let mut sorted = true;
+        for m in members {
+            if m.is_inheritance() {
+                continue;
+            }
+            // A type that aliases void is void too.
+            let target = self
+                .unit
+                .type_at(m.ty)
+                .filter(|&j| self.locals[j].hash != Hash::VOID);
+            let Some(ty) = target else {
+                dropped = Some(DiagKind::VoidMember);
+                continue;
+            };
+            if m.bit_off == u64::MAX || (is_union && m.bit_off != 0) {
+                dropped = Some(DiagKind::MemberOffset);
+                continue;
+            }
+            let width = if m.bit_size == u32::MAX {
+                0
+            } else {
+                m.bit_size
+            };
+            kind_flag |= width != 0;
+            too_far |= width > 255 || m.bit_off > u64::from(u32::MAX);
+            sorted &= last <= m.bit_off;
+            last = m.bit_off;
+            out.push(PlainMember {
+                name: m.name,
+                bit_off: m.bit_off as u32,
+                width,
+                ty: ty as u32,
+            });
+        }
+        if kind_flag {
+            too_far |= out.iter().any(|m| m.bit_off > 0xff_ffff);
+        }
+        if !sorted {
+            // The kernel wants ascending offsets; Rust and hand-packed layouts do not give them.
+            out.sort_by_key(|m| m.bit_off);
+        }
+        if too_far || t.size > u64::from(u32::MAX) {
+            out.clear();
+            return (None, dropped);
+        }
+        (Some(kind_flag), dropped)
+    }
+
+    fn composite(&mut self, i: u32, t: &TypeDie) {
+        let key = self.key(t.order);
+        let name = self.name_of(t);
+        let is_union = t.tag == TypeTag::Union;
+        let (tag, name_tag, kind) = if is_union {
+            (Tag::Union, Tag::UnionName, NodeKind::Union)
+        } else {
+            (Tag::Struct, Tag::StructName, NodeKind::Struct)
+        };
+        if t.declaration {
+            if name.is_none() {
+                // A stub that stands for a type elsewhere, or nothing at all.
+                let target = t.origin;
+                return if self.unit.type_at(target) == Some(i as usize) {
+                    self.locals[i as usize] = VOID;
+                } else {
+                    self.alias(i, target);
+                };
+            }
+            let hash = shape::by_name(name_tag, name_hash(self.text.bytes(name)));
+            let seen = self.name_node(name_tag, name, hash, key);
+            self.mentioned.insert(seen.name_no);
+            return self.set(i, seen);
+        }
+        let mut members = std::mem::take(&mut self.scratch);
+        let (kind_flag, dropped) = self.plain_members(t, &mut members);
+        self.scratch = members;
+        if let Some(kind) = dropped {
+            self.warn(kind, t.off, name);
+        }
+        if kind_flag.is_none() {
+            self.warn(DiagKind::CannotExpress, t.off, name);
+        }
+        let kind_flag = kind_flag.unwrap_or(false);
+        let size = u32::try_from(t.size).unwrap_or(u32::MAX);
+        let hashed = if name.is_none() {
+            0
+        } else {
+            name_hash(self.text.bytes(name))
+        };
+        let name_word = if name.is_none() {
+            name_hash(b"")
+        } else {
+            hashed
+        };
+        let mut m = shape::composite(tag, name_word, size);
+        for p in &self.scratch {
+            let ty = self.taken_in(p.ty).unwrap_or(Hash::VOID);
+            shape::member(
+                &mut m,
+                name_hash(self.text.bytes(p.name)),
+                p.bit_off,
+                p.width,
+                ty,
+            );
+        }
+        let hash = shape::composite_end(m, self.scratch.len(), kind_flag);
+        let seen = match self.find(hash) {
+            Some(seen) => seen,
+            None => {
+                let name_no = if name.is_none() {
+                    NO_NAME
+                } else {
+                    let by_name = shape::by_name(name_tag, hashed);
+                    self.name_node(name_tag, name, by_name, key).name_no
+                };
+                let mut words = std::mem::take(&mut self.words);
+                words.clear();
+                put_str(&mut words, name);
+                words.extend([size, self.scratch.len() as u32, u32::from(kind_flag)]);
+                let members = std::mem::take(&mut self.scratch);
+                for p in &members {
+                    put_str(&mut words, p.name);
+                    let node = self.node_of(p.ty);
+                    words.extend([p.bit_off, p.width, node.raw()]);
+                }
+                self.scratch = members;
+                let seen = self.intern(hash, key, kind, name_no, |w| w.extend_from_slice(&words));
+                self.words = words;
+                seen
+            }
+        };
+        self.define(i, name, name_tag, hashed, seen, key);
+    }
+
+    /// Notes what a definition is, under its name if it has one.
+    fn define(&mut self, i: u32, name: Str, name_tag: Tag, hashed: u64, seen: Seen, key: Key) {
+        if name.is_none() {
+            return self.set(i, seen);
+        }
+        self.mentioned.insert(seen.name_no);
+        let hash = shape::by_name(name_tag, hashed);
+        // The name's node is needed by few; those look it up again.
+        let node = self.name_node(name_tag, name, hash, key).node;
+        self.locals[i as usize] = Local {
+            hash,
+            node,
+            name_no: seen.name_no,
+            def: seen.node,
+        };
+    }
+
+    fn enumeration(&mut self, i: u32, t: &TypeDie) {
+        let key = self.key(t.order);
+        let name = self.name_of(t);
+        if t.declaration {
+            if name.is_none() {
+                self.locals[i as usize] = VOID;
+                return;
+            }
+            let hash = shape::by_name(Tag::EnumName, name_hash(self.text.bytes(name)));
+            let seen = self.name_node(Tag::EnumName, name, hash, key);
+            self.mentioned.insert(seen.name_no);
+            return self.set(i, seen);
+        }
+        let (n, size, wide, signed) = self.enum_form(t);
+        if n < t.n as usize {
+            self.warn(DiagKind::CannotExpress, t.off, name);
+        }
+        if t.flag && !matches!(t.size, 1 | 2 | 4 | 8) {
+            self.warn(DiagKind::EnumSize, t.off, name);
+        }
+        let first = t.first as usize;
+        let values = &self.unit.enumerators[first..first + n];
+        let hashed = if name.is_none() {
+            name_hash(b"")
+        } else {
+            name_hash(self.text.bytes(name))
+        };
+        let mut m = shape::enumeration(hashed, size, wide, signed);
+        for e in values {
+            let value = if wide {
+                e.value
+            } else {
+                u64::from(e.value as u32)
+            };
+            m.words(name_hash(self.text.bytes(e.name)), value);
+        }
+        let hash = m.done();
+        let seen = match self.find(hash) {
+            Some(seen) => seen,
+            None => {
+                let name_no = if name.is_none() {
+                    NO_NAME
+                } else {
+                    let by_name = shape::by_name(Tag::EnumName, hashed);
+                    self.name_node(Tag::EnumName, name, by_name, key).name_no
+                };
+                let mut words = std::mem::take(&mut self.words);
+                words.clear();
+                self.write_enum(t, &mut words);
+                let seen = self.intern(hash, key, NodeKind::Enum, name_no, |w| {
+                    w.extend_from_slice(&words)
+                });
+                self.words = words;
+                seen
+            }
+        };
+        self.define(i, name, Tag::EnumName, hashed, seen, key);
+    }
+
+    /// Number of values, size in bytes, whether 64-bit values are needed, whether signed.
+    fn enum_form(&self, t: &TypeDie) -> (usize, u32, bool, bool) {
+        let first = t.first as usize;
+        let n = (t.n as usize).min(0xffff);
+        let size = match if t.flag { t.size } else { 4 } {
+            s @ (1 | 2 | 4 | 8) => s as u32,
+            _ => 8,
+        };
+        let values = &self.unit.enumerators[first..first + n];
+        let fits = |v: u64| (v as i64) >= i64::from(i32::MIN) && (v as i64) <= i64::from(u32::MAX);
+        let beyond = size <= 4 && !values.iter().all(|e| fits(e.value));
+        let wide = self.features.enum64 && (size > 4 || beyond);
+        let signed = if !self.features.enum64 {
+            false
+        } else if size > 4 {
+            self.target(t.ty).is_some_and(|j| {
+                let u = &self.unit.types[j as usize];
+                u.tag == TypeTag::Base
+                    && matches!(
+                        gimli::DwAte(u.encoding),
+                        c::DW_ATE_signed | c::DW_ATE_signed_char
+                    )
+            })
+        } else {
+            values.iter().any(|e| (e.value as i64) < 0)
+        };
+        (n, size, wide, signed)
+    }
+
+    fn write_enum(&self, t: &TypeDie, words: &mut Vec<u32>) {
+        let (n, size, wide, signed) = self.enum_form(t);
+        put_str(words, self.name_of(t));
+        words.extend([size, n as u32, u32::from(wide) | u32::from(signed) << 1]);
+        for e in &self.unit.enumerators[t.first as usize..t.first as usize + n] {
+            put_str(words, e.name);
+            words.extend([e.value as u32, (e.value >> 32) as u32]);
+        }
+    }
+
+    fn subroutine(&mut self, i: u32, t: &TypeDie) {
+        let first = t.first as usize;
+        let mut m = shape::func_proto(self.child(t.ty));
+        for p in &self.unit.params[first..first + t.n as usize] {
+            shape::param(&mut m, name_hash(self.text.bytes(p.name)), self.child(p.ty));
+        }
+        if t.flag {
+            shape::param(&mut m, name_hash(b""), Hash::VOID);
+        }
+        let hash = m.done();
+        let seen = match self.find(hash) {
+            Some(seen) => seen,
+            None => {
+                let mut words = std::mem::take(&mut self.words);
+                words.clear();
+                let ret = self.child_node(t.ty);
+                words.extend([ret.raw(), t.n + u32::from(t.flag)]);
+                for n in first..first + t.n as usize {
+                    let p = self.unit.params[n];
+                    put_str(&mut words, p.name);
+                    let node = self.child_node(p.ty);
+                    words.push(node.raw());
+                }
+                if t.flag {
+                    put_str(&mut words, Str::NONE);
+                    words.push(0);
+                }
+                let key = self.key(t.order);
+                let seen = self.intern(hash, key, NodeKind::FuncProto, NO_NAME, |w| {
+                    w.extend_from_slice(&words)
+                });
+                self.words = words;
+                seen
+            }
+        };
+        self.set(i, seen);
+    }
+
+    /// The node of a function's prototype, which is emitted only if the function is.
+    pub(crate) fn proto(&mut self, ret: Local, params: &[(Str, Local)]) -> (NodeId, Hash) {
+        let mut m = shape::func_proto(ret.hash);
+        for (name, ty) in params {
+            shape::param(&mut m, name_hash(self.text.bytes(*name)), ty.hash);
+        }
+        let hash = m.done();
+        if let Some(seen) = self.find(hash) {
+            return (seen.node, hash);
+        }
+        if let Some(seen) = self.seen_protos.find(hash.a, |s| s.hash == hash) {
+            return (seen.node, hash);
+        }
+        let (node, name_no) =
+            self.store
+                .intern(hash, UNROOTED, NodeKind::FuncProto, NO_NAME, |w| {
+                    w.extend([ret.node.raw(), params.len() as u32]);
+                    for (name, ty) in params {
+                        put_str(w, *name);
+                        w.push(ty.node.raw());
+                    }
+                });
+        self.seen_protos.insert_unique(
+            hash.a,
+            Seen {
+                hash,
+                node,
+                name_no,
+            },
+            |s| s.hash.a,
+        );
+        (node, hash)
+    }
+
+    /// The node of a decl tag.
+    pub(crate) fn decl_tag(&mut self, value: Str, component: i32, target: Local, order: u32) {
+        let hash = shape::decl_tag(
+            name_hash(self.text.bytes(value)),
+            component,
+            false,
+            target.hash,
+        );
+        if self.find(hash).is_some() {
+            return;
+        }
+        let key = self.key(order);
+        self.intern(hash, key, NodeKind::DeclTag, NO_NAME, |w| {
+            put_str(w, value);
+            w.extend([0, component as u32, target.node.raw()]);
+        });
+    }
+
+    /// What a type stands for that leaves no record of its own: the type it leads to.
+    pub(crate) fn alias_of(&self, i: usize) -> Option<dwarf_reader::TypeRef> {
+        let t = &self.unit.types[i];
+        match t.tag {
+            TypeTag::Transparent => Some(t.ty),
+            TypeTag::TypeTag if !self.features.type_tag => Some(t.ty),
+            TypeTag::Typedef if t.name.is_none() => Some(t.ty),
+            TypeTag::Struct | TypeTag::Union if t.declaration && self.name_of(t).is_none() => {
+                Some(t.origin)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a local type has to be told apart from others of equal content.
+    pub(crate) fn is_tainted(&self, i: usize, taint: &crate::settle::Taint) -> bool {
+        let local = &self.locals[i];
+        // Numbers reach nothing.
+        if self.unit.types[i].tag == TypeTag::Base
+            || self.alias_of(i).is_some()
+            || local.hash == Hash::VOID
+        {
+            return false;
+        }
+        taint.has(local.node)
+    }
+
+    /// Writes the record of a local type that [`Self::types`] has been through, with its references as `node` gives
+    /// them for indices in [`Unit::types`].
+    pub(crate) fn copy_record(
+        &mut self,
+        i: usize,
+        words: &mut Vec<u32>,
+        node: &dyn Fn(&Self, Option<usize>) -> NodeId,
+    ) -> NodeKind {
+        let t = self.unit.types[i];
+        let target = |w: &Self| node(w, w.unit.type_at(t.ty)).raw();
+        let name = self.name_of(&t);
+        match t.tag {
+            TypeTag::Pointer | TypeTag::Reference => {
+                words.push(target(self));
+                NodeKind::Ptr
+            }
+            TypeTag::Const => {
+                words.push(target(self));
+                NodeKind::Const
+            }
+            TypeTag::Volatile => {
+                words.push(target(self));
+                NodeKind::Volatile
+            }
+            TypeTag::Restrict => {
+                words.push(target(self));
+                NodeKind::Restrict
+            }
+            TypeTag::TypeTag => {
+                put_str(words, t.name);
+                words.extend([0, target(self)]);
+                NodeKind::TypeTag
+            }
+            TypeTag::Typedef => {
+                put_str(words, t.name);
+                words.push(target(self));
+                NodeKind::Typedef
+            }
+            TypeTag::Array => {
+                let elem = match target(self) {
+                    0 => self.char_type().node.raw(),
+                    elem => elem,
+                };
+                let index = self.index_type().node.raw();
+                words.extend([elem, index, t.size as u32]);
+                NodeKind::Array
+            }
+            TypeTag::Struct | TypeTag::Union if t.declaration => {
+                put_str(words, name);
+                if t.tag == TypeTag::Struct {
+                    NodeKind::StructName
+                } else {
+                    NodeKind::UnionName
+                }
+            }
+            TypeTag::Struct | TypeTag::Union => {
+                let mut members = Vec::new();
+                let kind_flag = self.plain_members(&t, &mut members).0.unwrap_or(false);
+                put_str(words, name);
+                let size = u32::try_from(t.size).unwrap_or(u32::MAX);
+                words.extend([size, members.len() as u32, u32::from(kind_flag)]);
+                for p in &members {
+                    put_str(words, p.name);
+                    words.extend([p.bit_off, p.width, node(self, Some(p.ty as usize)).raw()]);
+                }
+                if t.tag == TypeTag::Struct {
+                    NodeKind::Struct
+                } else {
+                    NodeKind::Union
+                }
+            }
+            TypeTag::Enum if t.declaration => {
+                put_str(words, name);
+                NodeKind::EnumName
+            }
+            TypeTag::Enum => {
+                self.write_enum(&t, words);
+                NodeKind::Enum
+            }
+            TypeTag::Subroutine => {
+                words.extend([target(self), t.n + u32::from(t.flag)]);
+                for p in t.first..t.first + t.n {
+                    let p = self.unit.params[p as usize];
+                    put_str(words, p.name);
+                    words.push(node(self, self.unit.type_at(p.ty)).raw());
+                }
+                if t.flag {
+                    put_str(words, Str::NONE);
+                    words.push(0);
+                }
+                NodeKind::FuncProto
+            }
+            // Neither is ever tainted.
+            TypeTag::Base | TypeTag::Transparent | TypeTag::Unsupported => {
+                words.push(target(self));
+                NodeKind::Const
+            }
+        }
+    }
+}

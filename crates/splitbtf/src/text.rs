@@ -1,0 +1,76 @@
+//! Strings by place: those of the file's DWARF, and the few that the encoder makes up.
+
+use std::sync::{Mutex, PoisonError};
+
+use dwarf_reader::{Sections, Str};
+
+/// Names that no DWARF spells.
+pub(crate) mod synthetic {
+    use dwarf_reader::Str;
+
+    const TAG: u64 = 4 << 61;
+
+    /// What integers of impossible sizes are called (dwarves `btf_encoder__add_base_type`).
+    pub(crate) const FAKE_INT: Str = Str::from_bits(TAG);
+    /// The index type of arrays.
+    pub(crate) const INT: Str = Str::from_bits(TAG | 1);
+    /// The unit of opaque bytes.
+    pub(crate) const UNSIGNED_CHAR: Str = Str::from_bits(TAG | 2);
+
+    pub(super) const NAMES: [&[u8]; 3] = [b"__SANITIZED_FAKE_INT__", b"int", b"unsigned char"];
+    pub(super) const FIRST_EXTRA: u64 = 1 << 32;
+
+    /// The index of a made-up name.
+    pub(super) fn index(s: Str) -> Option<u64> {
+        let bits = s.to_bits();
+        if bits >> 61 == 4 {
+            Some(bits & !(7 << 61))
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn extra(i: usize) -> Str {
+        Str::from_bits(TAG | (FIRST_EXTRA + i as u64))
+    }
+}
+
+/// Names composed while reading (`<parameter>__<member>`), kept for the life of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Extra(Mutex<Vec<&'static [u8]>>);
+
+/// Gives the bytes of strings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'f> {
+    pub(crate) sections: &'f Sections<'f>,
+    pub(crate) extra: &'f Extra,
+}
+
+impl Extra {
+    fn get(&self, i: usize) -> &'static [u8] {
+        let list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        list.get(i).copied().unwrap_or_default()
+    }
+}
+
+impl<'f> Text<'f> {
+    /// The bytes of a string; a place that leads nowhere reads as empty.
+    #[inline]
+    pub(crate) fn bytes(&self, s: Str) -> &'f [u8] {
+        if let Some(i) = synthetic::index(s) {
+            return match synthetic::NAMES.get(i as usize) {
+                Some(name) => name,
+                None => self.extra.get((i - synthetic::FIRST_EXTRA) as usize),
+            };
+        }
+        self.sections.string(s).unwrap_or_default()
+    }
+
+    /// Keeps a composed name.
+    pub(crate) fn add(&self, name: Vec<u8>) -> Str {
+        let mut list = self.extra.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A handful of short names in a run that asks for true signatures.
+        list.push(Box::leak(name.into_boxed_slice()));
+        synthetic::extra(list.len() - 1)
+    }
+}
