@@ -1,13 +1,16 @@
 //! Decl tags of kfuncs, from the sets in `.BTF_ids` (dwarves `btf_encoder__collect_kfuncs`).
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use btf_builder::{Btf, Kind, make_info};
-use elf_io::Elf;
+use elf_io::{BtfIds, Elf};
 
 use crate::base::BaseIndex;
 use crate::error::ErrorKind;
 use crate::features::Features;
+use crate::output::{old_btf, old_name};
 
 /// `KF_FASTCALL`, `KF_ARENA_RET`, `KF_ARENA_ARG1`, `KF_ARENA_ARG2` (`include/linux/btf.h`).
 const FASTCALL: u32 = 1 << 12;
@@ -35,13 +38,20 @@ pub(crate) fn collect(
     base: Option<&BaseIndex>,
     features: Features,
 ) -> Result<Kfuncs, ErrorKind> {
-    let _ = base;
     let mut kfuncs = Kfuncs::default();
     if !features.decl_tag_kfuncs {
         return Ok(kfuncs);
     }
-    let _ = elf;
-    let _ = &mut kfuncs;
+    let Some(ids) = BtfIds::read(elf)? else { return Ok(kfuncs) };
+    let base = base.map(|b| Arc::clone(b.btf()));
+    let old = OnceCell::new();
+    let listed = ids.kfuncs(|id| {
+        old_name(old.get_or_init(|| old_btf(elf, base.as_ref())).as_ref(), id)
+    });
+    for k in listed {
+        // Whose flags are whose may be lost in a section that was sorted before; that it is a kfunc is not.
+        kfuncs.0.insert(k.name.as_bytes().to_vec(), k.flags.unwrap_or(0));
+    }
     Ok(kfuncs)
 }
 
