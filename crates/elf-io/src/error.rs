@@ -273,6 +273,24 @@ pub enum ErrorKind {
         /// Its size in bytes.
         size: u64,
     },
+    /// A symbol of `.BTF_ids` that does not fit the section.
+    #[error("bad .BTF_ids symbol {symbol}: {reason}")]
+    BadBtfId {
+        /// The symbol.
+        symbol: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A resolved set of `.BTF_ids` whose flags cannot be told apart.
+    #[error(
+        "set {set} of .BTF_ids was resolved against another BTF: the flags of {function} are not known any more"
+    )]
+    AmbiguousFlags {
+        /// The set.
+        set: String,
+        /// One of its functions that has an id now.
+        function: String,
+    },
     /// The file to be rewritten is compressed.
     #[error("{}: cannot write sections into a compressed file, decompress it first", .path.display())]
     CompressedTarget {

@@ -11,6 +11,7 @@
 //!
 //! Nothing here knows what DWARF or BTF contents mean.
 
+mod btf_ids;
 mod compress;
 mod debug;
 mod elf;
@@ -23,6 +24,7 @@ mod rewrite;
 mod symbols;
 mod write;
 
+pub use btf_ids::{BtfIdKind, BtfIds, Kfunc, ResolvedIds, UnresolvedId};
 pub use debug::{DebugSection, DebugSections};
 pub use elf::{Elf, Section, SectionIdx};
 pub use encoding::Encoding;
