@@ -39,6 +39,16 @@ impl Sym<'_> {
         self.info >> 4
     }
 
+    /// The place in the code that a function symbol of `machine` is for. On 32-bit ARM the lowest bit of a function's
+    /// value says that it is Thumb code; DWARF has the address without it.
+    ///
+    /// Functions of big-endian 64-bit PowerPC (ELFv1) are descriptors in `.opd`: their values are no code at all.
+    #[inline]
+    pub fn code_value(&self, machine: u16) -> u64 {
+        let thumb = machine == elf::EM_ARM.0 && self.sym_type() == elf::STT_FUNC.0;
+        if thumb { self.value & !1 } else { self.value }
+    }
+
     /// The section that the symbol is defined in; `None` if it is undefined, absolute or common.
     #[inline]
     pub fn section(&self) -> Option<SectionIdx> {

@@ -359,6 +359,6 @@ fn pages_that_were_given_back_read_the_same() {
     assert!(map.bytes() == bytes);
     map.advise_dontneed(1000..900_000);
     map.advise_dontneed(900_000..usize::MAX);
-    map.advise_dontneed(usize::MAX..0);
+    map.advise_dontneed(1 << 40..usize::MAX);
     assert!(map.bytes() == bytes);
 }
