@@ -204,6 +204,17 @@ pub(crate) enum StrSection {
 }
 
 impl<'d> Sections<'d> {
+    /// The section's bytes from the start of a string on, if it is in `.debug_str` or `.debug_line_str`.
+    #[inline(always)]
+    pub fn rest(&self, s: Str) -> Option<&'d [u8]> {
+        let section = match s.0 >> Str::SHIFT {
+            0 => self.str,
+            1 => self.line_str,
+            _ => return None,
+        };
+        section.get(usize::try_from(s.0 & ((1 << Str::SHIFT) - 1)).ok()?..)
+    }
+
     /// The bytes of a string, without its NUL; empty for [`Str::NONE`].
     ///
     /// # Errors

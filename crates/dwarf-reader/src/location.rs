@@ -255,7 +255,7 @@ fn entry(
         ops.len()
     };
     let first = ops[0].0;
-    let mut set_reg = |fact: &mut Fact, reg: u8| {
+    let set_reg = |fact: &mut Fact, reg: u8| {
         if fact.reg.is_none() {
             fact.reg = Some(reg);
         }
@@ -372,7 +372,7 @@ fn rnglists<const BE: bool, R: Relocate>(
     let mut cur = Cursor::<BE>::new(s.rnglists, start, ".debug_rnglists");
     let size = header.address_size();
     let mut base = func.unit_base;
-    let mut address = |cur: &mut Cursor<'_, BE>| -> Result<Target> {
+    let address = |cur: &mut Cursor<'_, BE>| -> Result<Target> {
         let at = cur.pos as u64;
         let raw = cur.address(size)?;
         relocate

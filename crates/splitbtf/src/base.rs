@@ -168,6 +168,15 @@ impl BaseIndex {
             .filter(|&no| no != NO_NAME)
     }
 
+    /// Calls `f` with the name's number and the id of each definition and declaration.
+    pub(crate) fn definitions(&self, mut f: impl FnMut(u32, u32)) {
+        for (id, &no) in (0u32..).zip(&self.name_of) {
+            if no != NO_NAME {
+                f(no, id);
+            }
+        }
+    }
+
     fn users(&self) -> &BaseUsers {
         self.users.get_or_init(|| {
             // Users of a name stand behind those of the types.
@@ -319,7 +328,11 @@ impl Hasher<'_> {
     }
 
     fn content(&self, t: Type<'_>) -> Hash {
-        let name = name_hash(t.name());
+        let name = match by_name_tag(t) {
+            // What has a name is known by it; see `shape::composite`.
+            Some(tag) => shape::by_name(tag, name_hash(t.name())).a,
+            None => name_hash(t.name()),
+        };
         let child = |id: TypeId| self.seen_by_others(id).unwrap_or(Hash::VOID);
         let target = child(t.type_id().unwrap_or(TypeId::VOID));
         match t.kind() {
@@ -371,14 +384,9 @@ impl Hasher<'_> {
                 }
                 m.done()
             }
-            Kind::Fwd => shape::by_name(
-                if t.kind_flag() {
-                    Tag::UnionName
-                } else {
-                    Tag::StructName
-                },
-                name,
-            ),
+            Kind::Fwd => {
+                by_name_tag(t).map_or(Hash::VOID, |tag| shape::by_name(tag, name_hash(t.name())))
+            }
             Kind::FuncProto => {
                 let mut m = shape::func_proto(target);
                 for p in t.params() {

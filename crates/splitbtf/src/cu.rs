@@ -81,6 +81,10 @@ const UNKNOWN: Local = Local {
 const UNKNOWN_NO: u32 = u32::MAX - 1;
 /// Being hashed: on the stack.
 const OPEN_NO: u32 = u32::MAX - 2;
+/// Known by its name, but not looked at.
+const NAMED_NO: u32 = u32::MAX - 3;
+/// The node of a name that nobody has asked for yet.
+const LAZY: NodeId = NodeId::NONE;
 
 const VOID: Local = Local {
     hash: Hash::VOID,
@@ -160,11 +164,29 @@ impl<'f, 's> Worker<'f, 's> {
         self.int = None;
         self.char = None;
         for i in 0..self.unit.types.len() {
-            if self.locals[i].name_no == UNKNOWN_NO {
+            let t = &self.unit.types[i];
+            if let Some((tag, name)) = self.by_name(t) {
+                let hash = shape::by_name(tag, self.text.hash(name));
+                self.locals[i] = Local {
+                    hash,
+                    node: LAZY,
+                    name_no: NAMED_NO,
+                    def: NodeId::VOID,
+                };
+            }
+        }
+        for i in 0..self.unit.types.len() {
+            if matches!(self.locals[i].name_no, UNKNOWN_NO | NAMED_NO) {
                 self.resolve(i as u32)?;
             }
         }
         Ok(())
+    }
+
+    /// The node of each type, the definition's own for definitions with a name.
+    pub(crate) fn nodes(&self) -> Vec<u32> {
+        let node = |l: &Local| if l.def == NodeId::VOID { l.node } else { l.def };
+        self.locals.iter().map(|l| node(l).raw()).collect()
     }
 
     pub(crate) fn key(&self, order: u32) -> Key {
@@ -177,10 +199,19 @@ impl<'f, 's> Worker<'f, 's> {
         self.unit.type_at(r).map(|i| i as u32)
     }
 
-    pub(crate) fn local(&self, r: dwarf_reader::TypeRef) -> Local {
+    pub(crate) fn local(&mut self, r: dwarf_reader::TypeRef) -> Local {
         match self.unit.type_at(r) {
-            Some(i) => self.locals[i],
+            Some(i) => self.local_at(i),
             None => VOID,
+        }
+    }
+
+    /// A local type with its node.
+    pub(crate) fn local_at(&mut self, i: usize) -> Local {
+        let node = self.node_of(i as u32);
+        Local {
+            node,
+            ..self.locals[i]
         }
     }
 
@@ -288,16 +319,16 @@ impl<'f, 's> Worker<'f, 's> {
         t.name
     }
 
-    /// How another type takes in local type `i`, without hashing it if it has a name.
-    #[inline]
+    /// How another type takes in local type `i`; `None` if it has to be hashed first.
+    #[inline(always)]
     fn taken_in(&self, i: u32) -> Option<Hash> {
-        let local = &self.locals[i as usize];
-        if local.name_no != UNKNOWN_NO && local.name_no != OPEN_NO {
-            return Some(local.hash);
+        // Types with a name are known by it from the start.
+        let hash = self.locals[i as usize].hash;
+        if hash == Hash::default() {
+            None
+        } else {
+            Some(hash)
         }
-        let t = &self.unit.types[i as usize];
-        let (tag, name) = self.by_name(t)?;
-        Some(shape::by_name(tag, name_hash(self.text.bytes(name))))
     }
 
     /// The next type, from position `from` among those that `i` refers to, that has to be hashed before `i` can be.
@@ -374,20 +405,19 @@ impl<'f, 's> Worker<'f, 's> {
         }
     }
 
-    fn node_of(&mut self, j: u32) -> NodeId {
+    pub(crate) fn node_of(&mut self, j: u32) -> NodeId {
         let local = self.locals[j as usize];
-        if local.name_no != UNKNOWN_NO && local.name_no != OPEN_NO {
+        if local.node != LAZY {
             return local.node;
         }
         let t = self.unit.types[j as usize];
-        match self.by_name(&t) {
-            Some((tag, name)) => {
-                let hash = shape::by_name(tag, name_hash(self.text.bytes(name)));
-                let key = self.key(t.order);
-                self.name_node(tag, name, hash, key).node
-            }
-            None => NodeId::VOID,
-        }
+        let Some((tag, name)) = self.by_name(&t) else {
+            return NodeId::VOID;
+        };
+        let key = self.key(t.order);
+        let node = self.name_node(tag, name, local.hash, key).node;
+        self.locals[j as usize].node = node;
+        node
     }
 
     fn set(&mut self, i: u32, seen: Seen) {
@@ -442,8 +472,7 @@ impl<'f, 's> Worker<'f, 's> {
                 if !self.features.type_tag {
                     return self.alias(i, t.ty);
                 }
-                let hash =
-                    shape::type_tag(name_hash(self.text.bytes(t.name)), false, self.child(t.ty));
+                let hash = shape::type_tag(self.text.hash(t.name), false, self.child(t.ty));
                 let seen = self.find(hash).unwrap_or_else(|| {
                     let target = self.child_node(t.ty);
                     self.intern(hash, key, NodeKind::TypeTag, NO_NAME, |w| {
@@ -457,7 +486,7 @@ impl<'f, 's> Worker<'f, 's> {
                 if t.name.is_none() {
                     return self.alias(i, t.ty);
                 }
-                let hash = shape::typedef(name_hash(self.text.bytes(t.name)), self.child(t.ty));
+                let hash = shape::typedef(self.text.hash(t.name), self.child(t.ty));
                 let seen = self.find(hash).unwrap_or_else(|| {
                     let target = self.child_node(t.ty);
                     self.intern(hash, key, NodeKind::Typedef, NO_NAME, |w| {
@@ -506,11 +535,12 @@ impl<'f, 's> Worker<'f, 's> {
                 // BTF has no word for it: an opaque run of bytes keeps the layout.
                 self.warn(DiagKind::ComplexFloat, t.off, t.name);
                 let elem = self.char_type();
-                self.locals[i as usize] = self.array_of(elem, size, self.key(t.order));
+                self.locals[i as usize] =
+                    self.array_of(elem, dwarf_reader::TypeRef::NONE, size, self.key(t.order));
                 return;
             }
             if matches!(size, 2 | 4 | 8 | 12 | 16) {
-                let hash = shape::float(name_hash(self.text.bytes(name)), size);
+                let hash = shape::float(self.text.hash(name), size);
                 let key = self.key(t.order);
                 let seen = self.find(hash).unwrap_or_else(|| {
                     self.intern(hash, key, NodeKind::Float, NO_NAME, |w| {
@@ -540,7 +570,7 @@ impl<'f, 's> Worker<'f, 's> {
 
     fn int_type(&mut self, name: Str, size: u32, encoding: u32, key: Key) -> Local {
         let data = encoding << 24 | size * 8;
-        let hash = shape::int(name_hash(self.text.bytes(name)), size, data);
+        let hash = shape::int(self.text.hash(name), size, data);
         let seen = self.find(hash).unwrap_or_else(|| {
             self.intern(hash, key, NodeKind::Int, NO_NAME, |w| {
                 put_str(w, name);
@@ -598,14 +628,23 @@ impl<'f, 's> Worker<'f, 's> {
         char
     }
 
-    fn array_of(&mut self, elem: Local, nelems: u32, key: Key) -> Local {
+    /// An array of `elem`, whose node is that of `r` if it is not known yet.
+    fn array_of(&mut self, elem: Local, r: dwarf_reader::TypeRef, nelems: u32, key: Key) -> Local {
         let index = self.index_type();
         let hash = shape::array(elem.hash, index.hash, nelems);
-        let seen = self.find(hash).unwrap_or_else(|| {
-            self.intern(hash, key, NodeKind::Array, NO_NAME, |w| {
-                w.extend([elem.node.raw(), index.node.raw(), nelems]);
-            })
-        });
+        let seen = match self.find(hash) {
+            Some(seen) => seen,
+            None => {
+                let node = if elem.node == LAZY {
+                    self.child_node(r)
+                } else {
+                    elem.node
+                };
+                self.intern(hash, key, NodeKind::Array, NO_NAME, |w| {
+                    w.extend([node.raw(), index.node.raw(), nelems]);
+                })
+            }
+        };
         Local {
             hash,
             node: seen.node,
@@ -615,28 +654,18 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     fn array(&mut self, i: u32, t: &TypeDie) {
-        let elem = match self.target(t.ty) {
-            Some(j) => {
-                let hash = self.child(t.ty);
-                Local {
-                    hash,
-                    node: self.locals[j as usize].node,
-                    ..VOID
-                }
-            }
-            None => VOID,
-        };
-        // Resolved through `child`, since a name may stand for a type that is not hashed yet.
-        let elem = if elem.hash == Hash::VOID {
+        let hash = self.child(t.ty);
+        let elem = if hash == Hash::VOID {
             self.warn(DiagKind::VoidArray, t.off, t.name);
             self.char_type()
         } else {
             Local {
-                node: self.child_node(t.ty),
-                ..elem
+                hash,
+                node: LAZY,
+                ..VOID
             }
         };
-        self.locals[i as usize] = self.array_of(elem, t.size as u32, self.key(t.order));
+        self.locals[i as usize] = self.array_of(elem, t.ty, t.size as u32, self.key(t.order));
     }
 
     /// The members of a struct or union as BTF can express them, and whether they need the kind flag; the latter is
@@ -721,7 +750,7 @@ impl<'f, 's> Worker<'f, 's> {
                     self.alias(i, target);
                 };
             }
-            let hash = shape::by_name(name_tag, name_hash(self.text.bytes(name)));
+            let hash = self.locals[i as usize].hash;
             let seen = self.name_node(name_tag, name, hash, key);
             self.mentioned.insert(seen.name_no);
             return self.set(i, seen);
@@ -737,26 +766,16 @@ impl<'f, 's> Worker<'f, 's> {
         }
         let kind_flag = kind_flag.unwrap_or(false);
         let size = u32::try_from(t.size).unwrap_or(u32::MAX);
-        let hashed = if name.is_none() {
-            0
-        } else {
-            name_hash(self.text.bytes(name))
-        };
+        let by_name = self.locals[i as usize].hash;
         let name_word = if name.is_none() {
-            name_hash(b"")
+            shape::anonymous()
         } else {
-            hashed
+            by_name.a
         };
         let mut m = shape::composite(tag, name_word, size);
         for p in &self.scratch {
             let ty = self.taken_in(p.ty).unwrap_or(Hash::VOID);
-            shape::member(
-                &mut m,
-                name_hash(self.text.bytes(p.name)),
-                p.bit_off,
-                p.width,
-                ty,
-            );
+            shape::member(&mut m, self.text.hash(p.name), p.bit_off, p.width, ty);
         }
         let hash = shape::composite_end(m, self.scratch.len(), kind_flag);
         let seen = match self.find(hash) {
@@ -765,7 +784,6 @@ impl<'f, 's> Worker<'f, 's> {
                 let name_no = if name.is_none() {
                     NO_NAME
                 } else {
-                    let by_name = shape::by_name(name_tag, hashed);
                     self.name_node(name_tag, name, by_name, key).name_no
                 };
                 let mut words = std::mem::take(&mut self.words);
@@ -784,24 +802,19 @@ impl<'f, 's> Worker<'f, 's> {
                 seen
             }
         };
-        self.define(i, name, name_tag, hashed, seen, key);
+        self.define(i, name, seen);
     }
 
     /// Notes what a definition is, under its name if it has one.
-    fn define(&mut self, i: u32, name: Str, name_tag: Tag, hashed: u64, seen: Seen, key: Key) {
+    fn define(&mut self, i: u32, name: Str, seen: Seen) {
         if name.is_none() {
             return self.set(i, seen);
         }
         self.mentioned.insert(seen.name_no);
-        let hash = shape::by_name(name_tag, hashed);
-        // The name's node is needed by few; those look it up again.
-        let node = self.name_node(name_tag, name, hash, key).node;
-        self.locals[i as usize] = Local {
-            hash,
-            node,
-            name_no: seen.name_no,
-            def: seen.node,
-        };
+        // The name's node is looked up when somebody needs it.
+        let local = &mut self.locals[i as usize];
+        local.name_no = seen.name_no;
+        local.def = seen.node;
     }
 
     fn enumeration(&mut self, i: u32, t: &TypeDie) {
@@ -812,7 +825,7 @@ impl<'f, 's> Worker<'f, 's> {
                 self.locals[i as usize] = VOID;
                 return;
             }
-            let hash = shape::by_name(Tag::EnumName, name_hash(self.text.bytes(name)));
+            let hash = self.locals[i as usize].hash;
             let seen = self.name_node(Tag::EnumName, name, hash, key);
             self.mentioned.insert(seen.name_no);
             return self.set(i, seen);
@@ -826,19 +839,20 @@ impl<'f, 's> Worker<'f, 's> {
         }
         let first = t.first as usize;
         let values = &self.unit.enumerators[first..first + n];
-        let hashed = if name.is_none() {
-            name_hash(b"")
+        let by_name = self.locals[i as usize].hash;
+        let name_word = if name.is_none() {
+            shape::anonymous()
         } else {
-            name_hash(self.text.bytes(name))
+            by_name.a
         };
-        let mut m = shape::enumeration(hashed, size, wide, signed);
+        let mut m = shape::enumeration(name_word, size, wide, signed);
         for e in values {
             let value = if wide {
                 e.value
             } else {
                 u64::from(e.value as u32)
             };
-            m.words(name_hash(self.text.bytes(e.name)), value);
+            m.words(self.text.hash(e.name), value);
         }
         let hash = m.done();
         let seen = match self.find(hash) {
@@ -847,7 +861,6 @@ impl<'f, 's> Worker<'f, 's> {
                 let name_no = if name.is_none() {
                     NO_NAME
                 } else {
-                    let by_name = shape::by_name(Tag::EnumName, hashed);
                     self.name_node(Tag::EnumName, name, by_name, key).name_no
                 };
                 let mut words = std::mem::take(&mut self.words);
@@ -860,7 +873,7 @@ impl<'f, 's> Worker<'f, 's> {
                 seen
             }
         };
-        self.define(i, name, Tag::EnumName, hashed, seen, key);
+        self.define(i, name, seen);
     }
 
     /// Number of values, size in bytes, whether 64-bit values are needed, whether signed.
@@ -906,7 +919,7 @@ impl<'f, 's> Worker<'f, 's> {
         let first = t.first as usize;
         let mut m = shape::func_proto(self.child(t.ty));
         for p in &self.unit.params[first..first + t.n as usize] {
-            shape::param(&mut m, name_hash(self.text.bytes(p.name)), self.child(p.ty));
+            shape::param(&mut m, self.text.hash(p.name), self.child(p.ty));
         }
         if t.flag {
             shape::param(&mut m, name_hash(b""), Hash::VOID);
@@ -944,7 +957,7 @@ impl<'f, 's> Worker<'f, 's> {
     pub(crate) fn proto(&mut self, ret: Local, params: &[(Str, Local)]) -> (NodeId, Hash) {
         let mut m = shape::func_proto(ret.hash);
         for (name, ty) in params {
-            shape::param(&mut m, name_hash(self.text.bytes(*name)), ty.hash);
+            shape::param(&mut m, self.text.hash(*name), ty.hash);
         }
         let hash = m.done();
         if let Some(seen) = self.find(hash) {
@@ -975,21 +988,23 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     /// The node of a decl tag.
-    pub(crate) fn decl_tag(&mut self, value: Str, component: i32, target: Local, order: u32) {
-        let hash = shape::decl_tag(
-            name_hash(self.text.bytes(value)),
-            component,
-            false,
-            target.hash,
-        );
-        if self.find(hash).is_some() {
-            return;
+    pub(crate) fn decl_tag(
+        &mut self,
+        value: Str,
+        component: i32,
+        target: Local,
+        order: u32,
+    ) -> NodeId {
+        let hash = shape::decl_tag(self.text.hash(value), component, false, target.hash);
+        if let Some(seen) = self.find(hash) {
+            return seen.node;
         }
         let key = self.key(order);
-        self.intern(hash, key, NodeKind::DeclTag, NO_NAME, |w| {
+        let seen = self.intern(hash, key, NodeKind::DeclTag, NO_NAME, |w| {
             put_str(w, value);
             w.extend([0, component as u32, target.node.raw()]);
         });
+        seen.node
     }
 
     /// What a type stands for that leaves no record of its own: the type it leads to.
@@ -1007,8 +1022,8 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     /// Whether a local type has to be told apart from others of equal content.
-    pub(crate) fn is_tainted(&self, i: usize, taint: &crate::settle::Taint) -> bool {
-        let local = &self.locals[i];
+    pub(crate) fn is_tainted(&mut self, i: usize, taint: &crate::settle::Taint) -> bool {
+        let local = self.local_at(i);
         // Numbers reach nothing.
         if self.unit.types[i].tag == TypeTag::Base
             || self.alias_of(i).is_some()
@@ -1025,10 +1040,13 @@ impl<'f, 's> Worker<'f, 's> {
         &mut self,
         i: usize,
         words: &mut Vec<u32>,
-        node: &dyn Fn(&Self, Option<usize>) -> NodeId,
+        node: &dyn Fn(&mut Self, Option<usize>) -> NodeId,
     ) -> NodeKind {
         let t = self.unit.types[i];
-        let target = |w: &Self| node(w, w.unit.type_at(t.ty)).raw();
+        let target = |w: &mut Self| {
+            let at = w.unit.type_at(t.ty);
+            node(w, at).raw()
+        };
         let name = self.name_of(&t);
         match t.tag {
             TypeTag::Pointer | TypeTag::Reference => {
@@ -1103,7 +1121,8 @@ impl<'f, 's> Worker<'f, 's> {
                 for p in t.first..t.first + t.n {
                     let p = self.unit.params[p as usize];
                     put_str(words, p.name);
-                    words.push(node(self, self.unit.type_at(p.ty)).raw());
+                    let at = self.unit.type_at(p.ty);
+                    words.push(node(self, at).raw());
                 }
                 if t.flag {
                     put_str(words, Str::NONE);

@@ -17,11 +17,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use btf_builder::{Btf, Endian};
-use dwarf_reader::{NoRelocations, Relocate, Root, Sections, UnitHeader, UnitKind};
+use dwarf_reader::{NoRelocations, Relocate, Root, Sections, Str, UnitHeader, UnitKind};
 use elf_io::{Elf, FileMap};
 
-use crate::assemble::{Assembly, Copies};
+use crate::assemble::{Assembly, Ids, bad_names};
 use crate::base::BaseIndex;
+use crate::copies::{Copies, CuOut, Ground, like};
 use crate::cu::{NameSet, NamelessCycle, Worker};
 use crate::diag::{Diag, DiagKind, Skipped};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,7 +30,7 @@ use crate::features::Features;
 use crate::func::{Abi, Functions, Judge, State, Verdict};
 use crate::input::{Debug, Relocator};
 use crate::settle::{self, Taint};
-use crate::store::{Frozen, Store};
+use crate::store::{Frozen, Key, NodeId, Store};
 use crate::text::{Extra, Text};
 use crate::vars::{self, VarRec, VarSections};
 
@@ -106,12 +107,6 @@ pub struct Encoded {
     pub stats: Stats,
     /// The file has no DWARF at all, so that the BTF is empty.
     pub no_dwarf: bool,
-}
-
-/// What reading one CU gave besides nodes.
-struct CuOut {
-    cu: u32,
-    mentioned: NameSet,
 }
 
 struct WorkerOut<'f> {
@@ -292,12 +287,14 @@ impl<'f> File<'f> {
                     out.cycles = true;
                     break;
                 }
-                self.tags(&mut w);
+                let mut nodes = w.nodes();
+                self.tags(&mut w, &mut nodes);
                 judge.unit(&mut w, &functions, abi, &relocate);
                 vars::collect(&mut w, &var_sections, &mut out.vars);
                 out.cus.push(CuOut {
                     cu,
                     mentioned: w.mentioned.clone(),
+                    nodes,
                 });
             }
             out.states = judge.states;
@@ -371,64 +368,81 @@ impl<'f> File<'f> {
             &text,
             self.options.paranoid,
         );
-        let (frozen, copies) = if taint.is_empty() {
-            (frozen, Copies::default())
-        } else {
-            let affected: Vec<u32> = cus
-                .iter()
-                .filter(|c| self.options.paranoid || c.mentioned.intersects(&taint.names))
-                .map(|c| c.cu)
-                .collect();
-            let again = Again {
-                file: self,
-                groups,
-                functions: &functions,
-                abi,
-                text,
+        let mut frozen = frozen;
+        let mut copies = Copies::default();
+        let base = self.base;
+        if !taint.is_empty() {
+            let ground = Ground {
+                store: &frozen,
+                base,
                 taint: &taint,
-                chosen: &chosen,
-                vars: &vars,
+                defs: &defs,
             };
-            again.run(frozen, &affected, threads, relocator)?
+            let (shared, verbatim) = Copies::shared(ground, &cus, self.options.paranoid);
+            copies = shared;
+            if !verbatim.is_empty() {
+                let again = Again {
+                    file: self,
+                    groups,
+                    functions: &functions,
+                    abi,
+                    text,
+                    taint: &taint,
+                    chosen: &chosen,
+                    vars: &vars,
+                };
+                frozen = again.run(frozen, &verbatim, threads, relocator, &mut copies)?;
+            }
+        }
+        drop(cus);
+        let ground = Ground {
+            store: &frozen,
+            base,
+            taint: &taint,
+            defs: &defs,
         };
+        if copies.len() > 0 {
+            for e in &mut chosen.emit {
+                let cu = (e.key >> 32) as u32;
+                e.proto = match copies.verbatim_proto(e.key) {
+                    Some(proto) => proto,
+                    None => copies.in_cu(ground, cu, e.proto),
+                };
+            }
+            for v in &mut vars {
+                v.ty = match copies.verbatim_var(v.key) {
+                    Some(ty) => ty,
+                    None => copies.in_cu(ground, (v.key >> 32) as u32, v.ty),
+                };
+            }
+        }
         self.phases.push(("settle", start.elapsed()));
 
         let start = Instant::now();
         let n_copies = copies.len();
+        let btf = self.new_btf();
+        if n_copies > 0 {
+            copies.dedup(ground, &text, like(&btf))?;
+        }
+        self.phases.push(("dedup", start.elapsed()));
+
+        let start = Instant::now();
         let mut assembly = Assembly {
-            btf: self.new_btf(),
+            btf,
             text,
-            base: self.base,
-            store: frozen,
-            taint: &taint,
-            defs: &defs,
-            copies,
+            ground,
+            copies: &copies,
             features: self.options.features,
-            diags: &mut diags,
-            ids: crate::assemble::Ids::default(),
+            bad: Vec::new(),
+            ids: Ids::default(),
         };
         assembly.types()?;
         let kfuncs = crate::kfunc::collect(self.elf, self.base, self.options.features)?;
         assembly.functions(&functions, &chosen.emit, &kfuncs)?;
         assembly.variables(&vars, self.elf)?;
-        let mut btf = assembly.btf;
+        diags.extend(bad_names(assembly.bad));
+        let btf = assembly.btf;
         self.phases.push(("assemble", start.elapsed()));
-        if n_copies > 0 {
-            let start = Instant::now();
-            match self.base {
-                Some(base) => {
-                    btf_dedup::dedup_split(
-                        &mut btf,
-                        base.dedup_index()?,
-                        &btf_dedup::DedupOpts::default(),
-                    )?;
-                }
-                None => {
-                    btf_dedup::dedup(&mut btf, &btf_dedup::DedupOpts::default())?;
-                }
-            }
-            self.phases.push(("dedup", start.elapsed()));
-        }
         if n_skeletons > 0 {
             diags.push(Diag {
                 kind: DiagKind::Skeleton,
@@ -455,7 +469,7 @@ impl<'f> File<'f> {
             n_units: groups.iter().map(|g| g.len()).sum(),
             n_type_dies,
             n_copies,
-            n_ambiguous_names: taint.n_seeds,
+            n_ambiguous_names: taint.seeds().len(),
             phases: std::mem::take(&mut self.phases),
         };
         Ok(Encoded {
@@ -468,7 +482,7 @@ impl<'f> File<'f> {
     }
 
     /// Decl tags of a unit's types.
-    fn tags(&self, w: &mut Worker<'_, '_>) {
+    fn tags(&self, w: &mut Worker<'_, '_>, nodes: &mut Vec<u32>) {
         /// Order keys of decl tags stand behind those of types.
         const TAG_ORDER: u32 = 0x8000_0000;
         if !self.options.features.decl_tag {
@@ -477,8 +491,11 @@ impl<'f> File<'f> {
         for n in 0..w.unit.decl_tags.len() {
             let t = w.unit.decl_tags[n];
             if let dwarf_reader::TagTarget::Type(i) = t.target {
-                let local = w.locals[i as usize];
-                w.decl_tag(t.value, t.component, local, TAG_ORDER + n as u32);
+                let local = w.local_at(i as usize);
+                nodes.push(
+                    w.decl_tag(t.value, t.component, local, TAG_ORDER + n as u32)
+                        .raw(),
+                );
             }
         }
     }
@@ -502,7 +519,10 @@ pub(crate) struct Emitted {
     pub(crate) group: u32,
     /// The symbol whose full name is the function's, for true signatures.
     pub(crate) dotted: Option<u32>,
-    pub(crate) state: State,
+    pub(crate) key: Key,
+    pub(crate) proto: NodeId,
+    /// Decl tags: component and value.
+    pub(crate) tags: Vec<(i32, Str)>,
 }
 
 /// What became of all functions.
@@ -516,17 +536,15 @@ impl Chosen {
     fn decide(&mut self, functions: &Functions<'_>, states: &[State], features: Features) {
         let group = states[0].group;
         let emitted = |i: usize, dotted| {
-            let mut state = states[i].clone();
             // A concrete instance has no annotations of its own; those of any instance are the function's.
-            if state.tags.is_empty()
-                && let Some(s) = states.iter().find(|s| !s.tags.is_empty())
-            {
-                state.tags = s.tags.clone();
-            }
+            let own = Some(&states[i].tags).filter(|t| !t.is_empty());
+            let tags = own.or_else(|| states.iter().map(|s| &s.tags).find(|t| !t.is_empty()));
             Emitted {
                 group,
                 dotted,
-                state,
+                key: states[i].key,
+                proto: states[i].proto,
+                tags: tags.cloned().unwrap_or_default(),
             }
         };
         match crate::func::decide(functions, states, features) {
@@ -543,7 +561,7 @@ impl Chosen {
     }
 }
 
-/// The second reading of CUs that mention tainted names.
+/// The second reading of CUs whose nodes do not say which of two definitions under one name they mean.
 struct Again<'a, 'f> {
     file: &'a File<'f>,
     groups: &'a [&'a [UnitHeader]],
@@ -562,14 +580,15 @@ impl<'a, 'f> Again<'a, 'f> {
         affected: &[u32],
         threads: usize,
         relocator: &(dyn Fn() -> R + Sync),
-    ) -> std::result::Result<(Frozen, Copies), ErrorKind> {
+        copies: &mut Copies,
+    ) -> std::result::Result<Frozen, ErrorKind> {
         // Functions and variables whose types are tainted, by CU.
         let mut funcs: Vec<u64> = self
             .chosen
             .emit
             .iter()
-            .filter(|e| self.taint.has(e.state.proto))
-            .map(|e| e.state.key)
+            .filter(|e| self.taint.has(e.proto))
+            .map(|e| e.key)
             .collect();
         funcs.sort_unstable();
         let store = frozen.thaw();
@@ -610,13 +629,13 @@ impl<'a, 'f> Again<'a, 'f> {
                 if !judge.wanted.is_empty() {
                     judge.unit(&mut w, self.functions, self.abi, &relocate);
                 }
-                let mut part = Copies::of_unit(&mut w, cu, self.taint);
-                part.functions(&w, &judge.captured);
+                let mut part = Copies::verbatim(&mut w, cu, self.taint);
+                part.functions(&mut w, &judge.captured);
                 let from = self.vars.partition_point(|v| v.key >> 32 < u64::from(cu));
                 let vars = self.vars[from..]
                     .iter()
                     .take_while(|v| v.key >> 32 == u64::from(cu));
-                part.variables(&w, vars.filter(|v| self.taint.has(v.ty)));
+                part.variables(&mut w, vars.filter(|v| self.taint.has(v.ty)));
                 lock(&parts).push((cu, part));
             }
         };
@@ -634,10 +653,9 @@ impl<'a, 'f> Again<'a, 'f> {
         }
         let mut parts = into_inner(parts);
         parts.sort_unstable_by_key(|p| p.0);
-        let mut copies = Copies::default();
         for (_, part) in parts {
             copies.append(part);
         }
-        Ok((store.freeze(), copies))
+        Ok(store.freeze())
     }
 }

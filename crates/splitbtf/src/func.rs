@@ -162,8 +162,6 @@ pub(crate) struct State {
     pub(crate) key: Key,
     pub(crate) addr: Option<Target>,
     pub(crate) proto: NodeId,
-    /// The function's index in its unit.
-    pub(crate) func: u32,
     pub(crate) n_params: u32,
     /// What the return type and the parameters are, as far as consistency asks.
     pub(crate) ret_match: u64,
@@ -607,7 +605,6 @@ impl Judge {
             key: w.key(c.func),
             addr,
             proto,
-            func: c.func,
             n_params,
             ret_match,
             params_match,
@@ -644,7 +641,7 @@ impl Judge {
             return VOID;
         }
         let t = unit.types[i];
-        let name = |s: Str| name_hash(text.bytes(s));
+        let name = |s: Str| text.hash(s);
         let tag = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let m = match t.tag {
             TypeTag::Base => {

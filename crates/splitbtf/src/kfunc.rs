@@ -42,15 +42,18 @@ pub(crate) fn collect(
     if !features.decl_tag_kfuncs {
         return Ok(kfuncs);
     }
-    let Some(ids) = BtfIds::read(elf)? else { return Ok(kfuncs) };
+    let Some(ids) = BtfIds::read(elf)? else {
+        return Ok(kfuncs);
+    };
     let base = base.map(|b| Arc::clone(b.btf()));
     let old = OnceCell::new();
-    let listed = ids.kfuncs(|id| {
-        old_name(old.get_or_init(|| old_btf(elf, base.as_ref())).as_ref(), id)
-    });
+    let listed =
+        ids.kfuncs(|id| old_name(old.get_or_init(|| old_btf(elf, base.as_ref())).as_ref(), id));
     for k in listed {
         // Whose flags are whose may be lost in a section that was sorted before; that it is a kfunc is not.
-        kfuncs.0.insert(k.name.as_bytes().to_vec(), k.flags.unwrap_or(0));
+        kfuncs
+            .0
+            .insert(k.name.as_bytes().to_vec(), k.flags.unwrap_or(0));
     }
     Ok(kfuncs)
 }

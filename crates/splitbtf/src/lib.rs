@@ -13,6 +13,7 @@
 
 mod assemble;
 mod base;
+mod copies;
 mod cu;
 mod diag;
 mod encode;

@@ -46,8 +46,16 @@ impl Output {
                 old_base,
             });
         }
-        let emit = EmitOpts { layout: features.layout, endian: None };
-        Ok(Self { btf: btf.to_bytes_with(emit), base: None, lookup: Arc::new(btf), old_base })
+        let emit = EmitOpts {
+            layout: features.layout,
+            endian: None,
+        };
+        Ok(Self {
+            btf: btf.to_bytes_with(emit),
+            base: None,
+            lookup: Arc::new(btf),
+            old_base,
+        })
     }
 
     /// Writes the result into the ELF file `target`: replaces `.BTF`, adds or removes `.BTF.base`, leaves every other
@@ -56,7 +64,10 @@ impl Output {
     /// # Errors
     /// If the file cannot be read or replaced; it is then as it was.
     pub fn write_into(&self, target: &Path, ids: bool) -> Result<Written> {
-        let fail = |kind: ErrorKind| Error { path: target.to_owned(), kind: Box::new(kind) };
+        let fail = |kind: ErrorKind| Error {
+            path: target.to_owned(),
+            kind: Box::new(kind),
+        };
         let mut written = Written::default();
         let mut resolved = None;
         if ids {
@@ -65,16 +76,27 @@ impl Output {
             resolved = self.resolve(&elf, &mut written).map_err(fail)?;
         }
         let edits = [
-            SectionEdit { name: ".BTF", data: Some(&self.btf) },
+            SectionEdit {
+                name: ".BTF",
+                data: Some(&self.btf),
+            },
             // One of an earlier encoding would make the kernel misread the new BTF.
-            SectionEdit { name: ".BTF.base", data: self.base.as_deref() },
+            SectionEdit {
+                name: ".BTF.base",
+                data: self.base.as_deref(),
+            },
         ];
         let patches: Vec<Patch<'_>> = resolved
             .iter()
-            .map(|(section, bytes)| Patch { section: *section, offset: 0, bytes })
+            .map(|(section, bytes)| Patch {
+                section: *section,
+                offset: 0,
+                bytes,
+            })
             .collect();
-        let report = elf_io::write_sections(target, target, &edits, &patches, WriteOptions::default())
-            .map_err(|e| fail(e.into()))?;
+        let report =
+            elf_io::write_sections(target, target, &edits, &patches, WriteOptions::default())
+                .map_err(|e| fail(e.into()))?;
         written.dropped_signature = report.dropped_signature;
         Ok(written)
     }
@@ -85,7 +107,9 @@ impl Output {
         elf: &Elf<'_>,
         written: &mut Written,
     ) -> std::result::Result<Option<(elf_io::SectionIdx, Vec<u8>)>, ErrorKind> {
-        let Some(ids) = BtfIds::read(elf)? else { return Ok(None) };
+        let Some(ids) = BtfIds::read(elf)? else {
+            return Ok(None);
+        };
         let old = old_btf(elf, self.old_base.as_ref());
         let resolved = ids.resolve(
             |kind, name| {
@@ -99,7 +123,11 @@ impl Output {
             },
             |id| old_name(old.as_ref(), id),
         )?;
-        written.unresolved = resolved.unresolved.iter().map(|u| u.name.to_owned()).collect();
+        written.unresolved = resolved
+            .unresolved
+            .iter()
+            .map(|u| u.name.to_owned())
+            .collect();
         Ok(Some((ids.section(), resolved.bytes)))
     }
 }

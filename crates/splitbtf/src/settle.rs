@@ -24,13 +24,21 @@ pub(crate) struct Taint {
     base: NameSet,
     /// Nothing is shared by hash.
     everything: bool,
-    /// How many names were seeds.
-    pub(crate) n_seeds: usize,
+    /// The names that taint, in ascending order.
+    seeds: Vec<u32>,
 }
 
 impl Taint {
     pub(crate) fn is_empty(&self) -> bool {
-        self.n_seeds == 0
+        self.seeds.is_empty() && !self.everything
+    }
+
+    pub(crate) fn seeds(&self) -> &[u32] {
+        &self.seeds
+    }
+
+    pub(crate) fn is_seed(&self, no: u32) -> bool {
+        self.seeds.binary_search(&no).is_ok()
     }
 
     pub(crate) fn has(&self, node: NodeId) -> bool {
@@ -89,15 +97,11 @@ pub(crate) fn taint(
     seeds.sort_unstable();
     seeds.dedup();
     let mut taint = Taint {
-        n_seeds: seeds.len(),
+        seeds: seeds.clone(),
         everything,
         ..Taint::default()
     };
-    if everything {
-        taint.n_seeds = taint.n_seeds.max(1);
-        return taint;
-    }
-    if seeds.is_empty() {
+    if everything || seeds.is_empty() {
         return taint;
     }
     let users = Users::new(store);
@@ -134,6 +138,19 @@ pub(crate) fn taint(
                 }
             }
         }
+    }
+    // What defines a tainted name is tainted itself.
+    for &(no, i) in defs {
+        if taint.names.contains(no) {
+            taint.store.insert(i);
+        }
+    }
+    if let Some(base) = base {
+        base.definitions(|no, id| {
+            if taint.names.contains(no) {
+                taint.base.insert(id);
+            }
+        });
     }
     taint
 }

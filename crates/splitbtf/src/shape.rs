@@ -41,35 +41,69 @@ fn fold(x: u64, y: u64) -> u64 {
 #[inline]
 pub(crate) fn name_hash(s: &[u8]) -> u64 {
     let n = s.len();
+    if n > 16 {
+        return long_name_hash(s);
+    }
+    let mut padded = [0; 16];
+    padded[..n].copy_from_slice(s);
+    let x = u64::from_le_bytes(*padded.first_chunk().unwrap_or(&[0; 8]));
+    let y = u64::from_le_bytes(*padded.last_chunk().unwrap_or(&[0; 8]));
+    short_name_hash(x, y, n)
+}
+
+#[inline(always)]
+fn short_name_hash(x: u64, y: u64, n: usize) -> u64 {
+    fold(fold(x ^ K0, y ^ K1 ^ n as u64), K3)
+}
+
+fn long_name_hash(s: &[u8]) -> u64 {
+    let n = s.len();
     let word = |i: usize| {
         let mut w = [0u8; 8];
         w.copy_from_slice(&s[i..i + 8]);
         u64::from_le_bytes(w)
     };
-    let half = |i: usize| {
-        let mut w = [0u8; 4];
-        w.copy_from_slice(&s[i..i + 4]);
-        u64::from(u32::from_le_bytes(w))
-    };
-    let (x, y) = match n {
-        0 => (0, 0),
-        1..=3 => (
-            u64::from(s[0]) | u64::from(s[n / 2]) << 8 | u64::from(s[n - 1]) << 16,
+    let mut seed = K2;
+    let mut i = 0;
+    while i + 16 < n {
+        seed = fold(word(i) ^ seed, word(i + 8) ^ K1);
+        i += 16;
+    }
+    short_name_hash(word(n - 16) ^ seed, word(n - 8) ^ seed.rotate_left(32), n)
+}
+
+/// Hash of the NUL-terminated name at the start of `s`, if that is short and there are 16 bytes to read: finds the end
+/// of the name and hashes it in a handful of instructions.
+#[inline(always)]
+pub(crate) fn short_c_name_hash(s: &[u8]) -> Option<u64> {
+    let head: &[u8; 16] = s.first_chunk()?;
+    let x = u64::from_le_bytes(*head.first_chunk()?);
+    let y = u64::from_le_bytes(*head.last_chunk()?);
+    // The lowest set bit marks the first zero byte (higher ones may be false).
+    let zeros = |w: u64| w.wrapping_sub(0x0101_0101_0101_0101) & !w & 0x8080_8080_8080_8080;
+    let (zx, zy) = (zeros(x), zeros(y));
+    // Keeps the bytes before the zero.
+    let before = |z: u64| (z & z.wrapping_neg()).wrapping_sub(1) >> 7;
+    if zx != 0 {
+        Some(short_name_hash(
+            x & before(zx),
             0,
-        ),
-        4..=8 => (half(0), half(n - 4)),
-        9..=16 => (word(0), word(n - 8)),
-        _ => {
-            let mut seed = K2;
-            let mut i = 0;
-            while i + 16 < n {
-                seed = fold(word(i) ^ seed, word(i + 8) ^ K1);
-                i += 16;
-            }
-            (word(n - 16) ^ seed, word(n - 8) ^ seed.rotate_left(32))
-        }
-    };
-    fold(fold(x ^ K0, y ^ K1 ^ n as u64), K3)
+            zx.trailing_zeros() as usize / 8,
+        ))
+    } else if zy != 0 {
+        Some(short_name_hash(
+            x,
+            y & before(zy),
+            8 + zy.trailing_zeros() as usize / 8,
+        ))
+    } else {
+        None
+    }
+}
+
+/// What stands for the name of a type that has none: the hash of the empty name.
+pub(crate) fn anonymous() -> u64 {
+    name_hash(b"")
 }
 
 /// What a hash is of. The discriminants only have to differ.
@@ -197,7 +231,8 @@ pub(crate) fn float(name: u64, size: u32) -> Hash {
     m.done()
 }
 
-/// The head of a struct or union; members follow by [`member`].
+/// The head of a struct or union; members follow by [`member`]. `name` is the first half of [`by_name`], or
+/// [`anonymous`].
 #[inline(always)]
 pub(crate) fn composite(tag: Tag, name: u64, size: u32) -> Mix {
     let mut m = Mix::new(tag);
@@ -219,7 +254,7 @@ pub(crate) fn composite_end(mut m: Mix, n: usize, kind_flag: bool) -> Hash {
     m.done()
 }
 
-/// The head of an enum; values follow as pairs of name and value.
+/// The head of an enum; values follow as pairs of name and value. `name` as for [`composite`].
 #[inline]
 pub(crate) fn enumeration(name: u64, size: u32, wide: bool, signed: bool) -> Mix {
     let mut m = Mix::new(Tag::Enum);
@@ -287,6 +322,22 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), n);
+    }
+
+    #[test]
+    fn names_hash_alike_with_and_without_their_end() {
+        let text = b"abcdefghijklmnopqrstuvwxyz";
+        for n in 0..text.len() {
+            let mut c_string = text[..n].to_vec();
+            c_string.extend(*b"\0\x01\xff\x80garbage behind the end");
+            let short = short_c_name_hash(&c_string);
+            assert_eq!(short.is_some(), n < 16, "{n}");
+            assert_eq!(
+                short.unwrap_or(name_hash(&text[..n])),
+                name_hash(&text[..n]),
+                "{n}"
+            );
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(crate) enum Place {
 
 impl NodeId {
     pub(crate) const VOID: Self = Self(0);
+    /// No node.
+    pub(crate) const NONE: Self = Self(u32::MAX);
     const TAG: u32 = 30;
     pub(crate) const MAX: u32 = (1 << Self::TAG) - 1;
 
@@ -92,7 +94,6 @@ pub(crate) enum NodeKind {
     Union,
     Enum,
     FuncProto,
-    Func,
     DeclTag,
     /// A name of a struct, union or enum; stands for its definition, or for a forward declaration.
     StructName,
@@ -132,7 +133,6 @@ pub(crate) struct Node {
 /// | Struct, Union | name, size, n, flags, then n × (name, offset, width, type) |
 /// | Enum | name, size, n, flags, then n × (name, low, high) |
 /// | FuncProto | return, n, then n × (name, type) |
-/// | Func | name, linkage, proto |
 /// | DeclTag | name, kind flag, component, target |
 /// | names | name |
 #[derive(Debug, Default)]
@@ -300,40 +300,6 @@ impl Frozen {
         longest << self.bits
     }
 
-    /// Makes the node known or adds it, after the shared phase.
-    pub(crate) fn intern(
-        &mut self,
-        hash: Hash,
-        key: Key,
-        kind: NodeKind,
-        build: impl FnOnce(&mut Vec<u32>),
-    ) -> NodeId {
-        let s = (hash.b as usize) & ((1 << self.bits) - 1);
-        let shard = &mut self.shards[s];
-        let found = shard
-            .table
-            .find(hash.a, |&i| shard.nodes[i as usize].hash == hash)
-            .copied();
-        let i = found.unwrap_or_else(|| {
-            let i = shard.nodes.len() as u32;
-            let off = shard.words.len() as u32;
-            build(&mut shard.words);
-            shard.nodes.push(Node {
-                hash,
-                key,
-                name_no: NO_NAME,
-                off,
-                kind,
-            });
-            let nodes = &shard.nodes;
-            shard
-                .table
-                .insert_unique(hash.a, i, |&i| nodes[i as usize].hash.a);
-            i
-        });
-        NodeId::store(i << self.bits | s as u32)
-    }
-
     /// All store ids with their nodes, shard by shard.
     pub(crate) fn ids(&self) -> impl Iterator<Item = (u32, &Node)> {
         self.shards.iter().enumerate().flat_map(move |(s, shard)| {
@@ -352,7 +318,7 @@ pub(crate) fn for_each_ref(kind: NodeKind, r: &[u32], mut f: impl FnMut(NodeId))
         NodeKind::Ptr | NodeKind::Const | NodeKind::Volatile | NodeKind::Restrict => {
             f(NodeId(r[0]))
         }
-        NodeKind::TypeTag | NodeKind::Func => f(NodeId(r[3])),
+        NodeKind::TypeTag => f(NodeId(r[3])),
         NodeKind::Typedef => f(NodeId(r[2])),
         NodeKind::DeclTag => f(NodeId(r[4])),
         NodeKind::Array => {
@@ -383,7 +349,7 @@ pub(crate) fn for_each_ref(kind: NodeKind, r: &[u32], mut f: impl FnMut(NodeId))
 pub(crate) fn for_each_ref_mut(kind: NodeKind, r: &mut [u32], mut f: impl FnMut(&mut u32)) {
     match kind {
         NodeKind::Ptr | NodeKind::Const | NodeKind::Volatile | NodeKind::Restrict => f(&mut r[0]),
-        NodeKind::TypeTag | NodeKind::Func => f(&mut r[3]),
+        NodeKind::TypeTag => f(&mut r[3]),
         NodeKind::Typedef => f(&mut r[2]),
         NodeKind::DeclTag => f(&mut r[4]),
         NodeKind::Array => {

@@ -66,6 +66,19 @@ impl<'f> Text<'f> {
         self.sections.string(s).unwrap_or_default()
     }
 
+    /// The hash of a string's bytes.
+    #[inline(always)]
+    pub(crate) fn hash(&self, s: Str) -> u64 {
+        match self
+            .sections
+            .rest(s)
+            .and_then(crate::shape::short_c_name_hash)
+        {
+            Some(h) => h,
+            None => crate::shape::name_hash(self.bytes(s)),
+        }
+    }
+
     /// Keeps a composed name.
     pub(crate) fn add(&self, name: Vec<u8>) -> Str {
         let mut list = self.extra.0.lock().unwrap_or_else(PoisonError::into_inner);
