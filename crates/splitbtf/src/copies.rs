@@ -75,6 +75,8 @@ pub(crate) struct Copies {
     class_of: BTreeMap<u32, u32>,
     recs: Vec<CopyRec>,
     shared: HashMap<(u32, u32), u32>,
+    /// The first copy of the definition of each name that the module completes.
+    completed: BTreeMap<u32, u32>,
     /// Words of verbatim copies, laid out as in [`crate::store`].
     words: Vec<u32>,
     /// Prototypes of functions of verbatim CUs, by the function's key.
@@ -206,18 +208,22 @@ impl Copies {
     }
 
     fn add(&mut self, g: Ground<'_>, class: u32, node: NodeId, key: Key) -> Option<u32> {
-        let of_base = matches!(node.place(), Place::Base(_))
-            || matches!(node.place(), Place::BaseName(no) if g.definition(no).is_none());
+        let of_base = match node.place() {
+            Place::Base(id) => !g.taint.is_loose(id),
+            Place::BaseName(_) => true,
+            Place::Store(_) | Place::Copy(_) => false,
+        };
         if of_base && self.classes[class as usize].as_base {
             return None;
         }
         let next = self.recs.len() as u32;
         let at = *self.shared.entry((class, node.raw())).or_insert(next);
         if at == next {
-            self.recs.push(CopyRec {
-                key,
-                source: Source::Shared { class, node },
-            });
+            self.recs.push(CopyRec { key, source: Source::Shared { class, node } });
+            let no = g.name_no(node);
+            if no != NO_NAME && !g.is_name(node) && g.taint.is_completed(no) {
+                self.completed.entry(no).or_insert(at);
+            }
         } else {
             let rec = &mut self.recs[at as usize];
             rec.key = rec.key.min(key);
@@ -261,8 +267,14 @@ impl Copies {
         let no = g.name_no(node);
         let env = &self.classes[class as usize];
         let copy = |n: NodeId| self.shared.get(&(class, n.raw())).map(|&c| NodeId::copy(c));
-        let of_seed = env
-            .defs
+        // The base's declaration is of what the module defines, even for a CU that has not seen the definition
+        // (libbpf redirects the base's FWD in `btf_dedup_merge_hypot_map`).
+        if env.defs.binary_search_by_key(&no, |d| d.0).is_err()
+            && let Some(&c) = self.completed.get(&no)
+        {
+            return NodeId::copy(c);
+        }
+        let of_seed = env.defs
             .binary_search_by_key(&no, |d| d.0)
             .ok()
             .map(|i| env.defs[i].1);

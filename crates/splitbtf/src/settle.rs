@@ -26,6 +26,10 @@ pub(crate) struct Taint {
     everything: bool,
     /// The names that taint, in ascending order.
     seeds: Vec<u32>,
+    /// Names that the base only declares and the module defines once, in ascending order.
+    completed: Vec<u32>,
+    /// Base types that refer to such a name with no other name between.
+    loose: NameSet,
 }
 
 impl Taint {
@@ -35,6 +39,17 @@ impl Taint {
 
     pub(crate) fn seeds(&self) -> &[u32] {
         &self.seeds
+    }
+
+    /// Whether the base only declares what this module defines, so that the module's own types mean the definition
+    /// wherever they say the name.
+    pub(crate) fn is_completed(&self, no: u32) -> bool {
+        self.completed.binary_search(&no).is_ok()
+    }
+
+    /// Whether a base type refers to a completed name with no other name between.
+    pub(crate) fn is_loose(&self, id: u32) -> bool {
+        self.loose.contains(id)
     }
 
     pub(crate) fn is_seed(&self, no: u32) -> bool {
@@ -50,6 +65,28 @@ impl Taint {
             Place::BaseName(no) => self.names.contains(no),
             Place::Store(i) => self.store.contains(i),
             Place::Copy(_) => true,
+        }
+    }
+}
+
+impl Taint {
+    /// Finds the names that the module completes.
+    fn complete(&mut self, base: &BaseIndex, defs: &[(u32, u32)]) {
+        for same in defs.chunk_by(|a, b| a.0 == b.0) {
+            let no = same[0].0;
+            if same.len() == 1 && base.names().get(no as usize).is_some_and(|n| n.n_defs == 0) {
+                self.completed.push(no);
+            }
+        }
+        let mut work = Vec::new();
+        for &no in &self.completed {
+            base.users_of_name(no, |id| work.push(id));
+        }
+        while let Some(id) = work.pop() {
+            if base.name_of(id).is_none() && !self.loose.contains(id) {
+                self.loose.insert(id);
+                base.users_of(id, |id| work.push(id));
+            }
         }
     }
 }
@@ -138,6 +175,9 @@ pub(crate) fn taint(
                 }
             }
         }
+    }
+    if let Some(base) = base {
+        taint.complete(base, defs);
     }
     // What defines a tainted name is tainted itself.
     for &(no, i) in defs {
