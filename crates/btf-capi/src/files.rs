@@ -45,17 +45,17 @@ fn open(path: &Path) -> Result<FileMap, Errno> {
     })
 }
 
-/// The errno behind an error that may have been given a message.
+/// The errno of an error that was given a message, and so lost its number.
 fn os_error(err: &std::io::Error) -> Errno {
-    let mut errno = err.raw_os_error();
-    let mut source = err.get_ref().and_then(|err| err.source());
-    while let (None, Some(err)) = (errno, source) {
-        errno = err
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::raw_os_error);
-        source = err.source();
-    }
-    Errno(errno.unwrap_or(libc::EIO))
+    use std::io::ErrorKind;
+    Errno(err.raw_os_error().unwrap_or(match err.kind() {
+        ErrorKind::NotFound => libc::ENOENT,
+        ErrorKind::PermissionDenied => libc::EACCES,
+        ErrorKind::IsADirectory => libc::EISDIR,
+        ErrorKind::NotADirectory => libc::ENOTDIR,
+        ErrorKind::OutOfMemory => libc::ENOMEM,
+        _ => libc::EIO,
+    }))
 }
 
 /// # Safety

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::sync::Arc;
 
-use btf_builder::TypeId;
+use btf_builder::{StrOff, TypeId};
 
 use crate::ext::CBtfExt;
 use crate::handle::{CBtf, slice_of};
@@ -26,14 +26,26 @@ fn dedup(btf: &mut CBtf, ext: Option<&mut CBtfExt>, force_collisions: bool) -> R
     let btf = btf.inner_mut()?;
     let mut opts = btf_dedup::DedupOpts::default();
     opts.force_collisions = force_collisions;
-    // Strings that only `.BTF.ext` uses must outlast the dedup.
-    opts.drop_unused_strings = ext.is_none();
+    let Some(ext) = ext else {
+        btf_dedup::dedup(btf, &opts)?;
+        return Ok(());
+    };
+    // Strings that only `.BTF.ext` uses go with the dedup and come back after.
+    let mut strs = Vec::new();
+    ext.inner
+        .for_each_str_off_mut(|off| strs.push(btf.str_at(StrOff(*off)).map(<[u8]>::to_vec)));
+    let strs: Option<Vec<_>> = strs.into_iter().collect();
+    let strs = strs.ok_or(Errno(libc::EINVAL))?;
     let map = btf_dedup::dedup(btf, &opts)?;
-    if let Some(ext) = ext {
-        ext.inner
-            .for_each_type_id_mut(|id| *id = map.get(TypeId(*id)).0);
-        btf.rebuild_strings_with(&mut ext.inner)?;
-    }
+    let offs: Result<Vec<_>, _> = strs.iter().map(|s| btf.intern_str(s)).collect();
+    let mut offs = offs?.into_iter();
+    ext.inner.for_each_str_off_mut(|off| {
+        if let Some(new) = offs.next() {
+            *off = new.0;
+        }
+    });
+    ext.inner
+        .for_each_type_id_mut(|id| *id = map.get(TypeId(*id)).0);
     Ok(())
 }
 

@@ -267,6 +267,12 @@ LIBBPF_API int btf_field_iter_init(struct btf_field_iter *it,
 /* NULL at the end. */
 LIBBPF_API __u32 *btf_field_iter_next(struct btf_field_iter *it);
 
+/* A type to be changed; its kind and vlen must stay. */
+static inline struct btf_type *btf_type_by_id(const struct btf *btf, __u32 id)
+{
+	return (struct btf_type *)btf__type_by_id(btf, id);
+}
+
 /*
  * What <linux/btf.h> of older systems lacks. Where it has the kinds they are
  * enumerators, of these values.
