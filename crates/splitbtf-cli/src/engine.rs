@@ -1,0 +1,327 @@
+//! The library, as the verbs use it: one file in, one result written.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow, bail};
+use btf_builder::{Btf, EmitOpts, Endian, Kind};
+use dwarf_reader::ErrorKind as DwarfErrorKind;
+use elf_io::WriteOptions;
+use serde::{Serialize, Serializer};
+use splitbtf::{BaseIndex, Encoded, ErrorKind, Options, Output, Skipped, Written};
+
+use crate::args::RuleArgs;
+use crate::btf_file::{self, BtfBytes, NoBtf};
+use crate::report;
+
+/// Where a result goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Into the file that the DWARF is in.
+    InPlace,
+    /// Into a file of its own, as raw BTF.
+    Detached(PathBuf),
+    /// Into another ELF file.
+    Into(PathBuf),
+}
+
+/// What there is to tell of a file that was encoded.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Outcome {
+    /// Bytes of `.BTF`.
+    pub(crate) btf_bytes: u64,
+    /// Bytes of `.BTF.base`, 0 without one.
+    pub(crate) distilled_base_bytes: u64,
+    /// Types in the result, those of the base and void not counted.
+    pub(crate) types: u64,
+    /// Functions among them.
+    pub(crate) functions: u64,
+    /// The file has no DWARF, and nothing was written into it.
+    pub(crate) no_dwarf: bool,
+    /// Functions that are not in the result, each with every reason there is.
+    #[serde(serialize_with = "serialize_skipped")]
+    pub(crate) skipped: Vec<Skipped>,
+    pub(crate) warnings: Vec<String>,
+    #[serde(skip)]
+    pub(crate) phases: Phases,
+}
+
+impl Outcome {
+    /// What the result itself tells; sizes, times and skipped functions are still to come.
+    fn of(encoded: &Encoded) -> Self {
+        let is_function = |ty: &btf_builder::Type<'_>| ty.kind() == Kind::Func;
+        Self {
+            types: u64::from(encoded.btf.n_own_types()),
+            functions: encoded.btf.own_types().filter(is_function).count() as u64,
+            no_dwarf: encoded.no_dwarf,
+            warnings: encoded.diags.iter().map(ToString::to_string).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds what writing the result brought up.
+    fn warn(&mut self, written: Written) {
+        self.warnings.extend(
+            written
+                .unresolved
+                .into_iter()
+                .map(|name| format!("`{name}` of .BTF_ids is not in the BTF: its id is 0")),
+        );
+        if written.dropped_signature {
+            self.warnings
+                .push("the module's signature, now invalid, was removed".to_owned());
+        }
+    }
+}
+
+fn serialize_skipped<S: Serializer>(skipped: &[Skipped], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        function: &'a str,
+        reasons: Vec<String>,
+    }
+    serializer.collect_seq(skipped.iter().map(|skipped| Row {
+        function: &skipped.name,
+        reasons: skipped.reasons.iter().map(ToString::to_string).collect(),
+    }))
+}
+
+/// Time by phase, in the order in which phases begin; summed over files.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Phases(Vec<(&'static str, Duration)>);
+
+impl Phases {
+    fn push(&mut self, name: &'static str, time: Duration) {
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, sum)) => *sum += time,
+            None => self.0.push((name, time)),
+        }
+    }
+
+    /// Adds the times of another file.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for &(name, time) in &other.0 {
+            self.push(name, time);
+        }
+    }
+
+    /// The tree that `--time` prints. Times of files are wall times of each, added up, so that
+    /// with several files in work at a time they exceed the total.
+    pub(crate) fn tree(&self, total: f64, base: Duration) -> String {
+        let mut text = String::new();
+        let mut line = |seconds: f64, indent: usize, name: &str| {
+            let _ = writeln!(text, "{seconds:9.3} s  {:indent$}{name}", "");
+        };
+        line(total, 0, "total");
+        line(base.as_secs_f64(), 2, "base");
+        let files: Duration = self.0.iter().map(|(_, time)| *time).sum();
+        line(files.as_secs_f64(), 2, "files, added up");
+        for (name, time) in &self.0 {
+            line(time.as_secs_f64(), 4, name);
+        }
+        text
+    }
+}
+
+/// The library's options for a command line's rules.
+pub(crate) fn options(rules: &RuleArgs) -> Options {
+    let mut options = Options::default();
+    options.features = rules.features;
+    if let Some(lang) = &rules.lang {
+        options.lang.clone_from(&lang.0);
+        // Whoever names the languages to keep has thought of Rust.
+        options.lang_exclude.clear();
+    }
+    if let Some(exclude) = &rules.lang_exclude {
+        options.lang_exclude.clone_from(&exclude.0);
+    }
+    options.exclude_units = rules
+        .exclude_cu
+        .iter()
+        .map(|prefix| prefix.clone().into())
+        .collect();
+    options.drop_asm_functions = rules.drop_asm_functions;
+    options
+}
+
+/// Opens a base: an ELF file with `.BTF`, raw BTF, or an ELF file with DWARF only, which is
+/// encoded first.
+pub(crate) fn open_base(path: &Path, options: &Options) -> anyhow::Result<BaseIndex> {
+    let bytes = match BtfBytes::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let Some(NoBtf { has_dwarf: true }) = error.downcast_ref() else {
+                return Err(error);
+            };
+            let encoded = splitbtf::encode(path, None, options).map_err(advise)?;
+            return Ok(BaseIndex::new(Arc::new(encoded.btf)));
+        }
+    };
+    Ok(BaseIndex::new(btf_file::parse_base(path, &bytes)?))
+}
+
+/// Encodes one file and writes the result.
+///
+/// With `btf_ids`, the ids in the `.BTF_ids` of the file written into are made those of the
+/// result. A file without DWARF is an error, or, if `empty_without_dwarf`, the outcome says so: then
+/// detached output is an empty BTF, and no ELF file is touched.
+pub(crate) fn encode(
+    path: &Path,
+    base: Option<&BaseIndex>,
+    options: &Options,
+    target: &Target,
+    btf_ids: bool,
+    empty_without_dwarf: bool,
+) -> anyhow::Result<Outcome> {
+    let encoded = splitbtf::encode(path, base, options).map_err(advise)?;
+    if encoded.no_dwarf && !empty_without_dwarf {
+        bail!(
+            "{}: no DWARF (section .debug_info): build with -g, or give the debug file of a \
+             stripped one",
+            path.display()
+        );
+    }
+    let mut phases = Phases::default();
+    for &(name, time) in &encoded.stats.phases {
+        phases.push(name, time);
+    }
+    let mut outcome = Outcome::of(&encoded);
+    let no_dwarf = encoded.no_dwarf;
+    let begun = Instant::now();
+    let output =
+        Output::new(encoded.btf, options.features).with_context(|| path.display().to_string())?;
+    phases.push("emit", begun.elapsed());
+    outcome.btf_bytes = output.btf.len() as u64;
+    outcome.distilled_base_bytes = output.base.as_ref().map_or(0, |base| base.len() as u64);
+    outcome.skipped = encoded.skipped;
+    let begun = Instant::now();
+    match target {
+        Target::Detached(file) => write_raw(&output, file)?,
+        Target::InPlace if !no_dwarf => {
+            outcome.warn(output.write_into(path, btf_ids).map_err(advise)?)
+        }
+        Target::Into(file) if !no_dwarf => {
+            outcome.warn(output.write_into(file, btf_ids).map_err(advise)?)
+        }
+        Target::InPlace | Target::Into(_) => {}
+    }
+    phases.push("write", begun.elapsed());
+    outcome.phases = phases;
+    Ok(outcome)
+}
+
+/// Writes `.BTF` to `file`, and `.BTF.base`, if there is one, to a file beside it.
+fn write_raw(output: &Output, file: &Path) -> anyhow::Result<()> {
+    let cannot = || format!("{}: cannot write", file.display());
+    elf_io::write_file(file, &output.btf, WriteOptions::default()).with_context(cannot)?;
+    if let Some(base) = &output.base {
+        let mut name = file.as_os_str().to_owned();
+        name.push(".base");
+        elf_io::write_file(Path::new(&name), base, WriteOptions::default()).with_context(cannot)?;
+    }
+    Ok(())
+}
+
+/// Encodes several files into one BTF; returns the outcome of each, without sizes, and the
+/// BTF's bytes.
+///
+/// A file without DWARF, or that is no ELF file, adds nothing; if none adds anything the BTF
+/// is an empty one.
+pub(crate) fn encode_together(
+    paths: &[PathBuf],
+    base: Option<&BaseIndex>,
+    options: &Options,
+) -> anyhow::Result<(Vec<Outcome>, Vec<u8>)> {
+    let mut all: Option<Btf> = None;
+    let mut several = false;
+    let mut outcomes = Vec::new();
+    for path in paths {
+        let mut encoded = match splitbtf::encode(path, base, options) {
+            Err(error) if is_not_elf(&error) => {
+                outcomes.push(Outcome {
+                    no_dwarf: true,
+                    ..Outcome::default()
+                });
+                continue;
+            }
+            result => result.map_err(advise)?,
+        };
+        let btf = std::mem::replace(&mut encoded.btf, Btf::new_empty(Endian::Little));
+        match &mut all {
+            None => all = Some(btf),
+            Some(all) if all.endian() != btf.endian() => {
+                bail!(
+                    "{}: is for a machine of the other byte order",
+                    path.display()
+                );
+            }
+            Some(all) => {
+                all.add_btf(&btf)
+                    .with_context(|| path.display().to_string())?;
+                several = true;
+            }
+        }
+        let mut outcome = Outcome::of(&encoded);
+        outcome.skipped = encoded.skipped;
+        outcomes.push(outcome);
+    }
+    let mut btf = match (all, base) {
+        (Some(btf), _) => btf,
+        (None, Some(base)) => Btf::new_split(Arc::clone(base.btf())),
+        (None, None) => Btf::new_empty(Endian::NATIVE),
+    };
+    if several {
+        btf_dedup::dedup(&mut btf, &btf_dedup::DedupOpts::default())
+            .context("cannot merge the inputs")?;
+    }
+    let emit = EmitOpts {
+        layout: options.features.layout,
+        endian: None,
+    };
+    Ok((outcomes, btf.to_bytes_with(emit)))
+}
+
+/// Adds to an error what to do about it, where the error itself does not say.
+fn advise(error: splitbtf::Error) -> anyhow::Error {
+    let advice = match &*error.kind {
+        ErrorKind::BaseEndian => {
+            "a base must be for the same machine; give the vmlinux this file was built with"
+        }
+        ErrorKind::Elf(elf) => match elf.kind() {
+            elf_io::ErrorKind::NotElf => {
+                "to encode, give an ELF file with DWARF, such as vmlinux or a module (.ko)"
+            }
+            elf_io::ErrorKind::Io(io) => {
+                let message = report::system_message(&error.path, io);
+                return anyhow!("{}: cannot read: {message}", error.path.display());
+            }
+            elf_io::ErrorKind::Truncated { .. } | elf_io::ErrorKind::SectionOutOfFile { .. } => {
+                "the file seems to be cut off; copy or build it again"
+            }
+            elf_io::ErrorKind::CompressedTarget { .. } => {
+                "write the BTF elsewhere with -o or --out-dir, or unpack the module first"
+            }
+            _ => return anyhow!(error),
+        },
+        ErrorKind::Dwarf(dwarf) => match dwarf.kind {
+            DwarfErrorKind::Supplementary | DwarfErrorKind::Version(_) => return anyhow!(error),
+            _ => "the file is damaged (build it again), or this is DWARF that splitbtf cannot read",
+        },
+        _ => return anyhow!(error),
+    };
+    // The error stays in the chain for callers that look for its kind.
+    let text = format!("{error}; {advice}");
+    anyhow!(error).context(Advised(text))
+}
+
+/// An error's text with advice, which stands for the error it is the context of.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+struct Advised(String);
+
+/// Whether an error says that the file is not an ELF file at all.
+pub(crate) fn is_not_elf(error: &splitbtf::Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Elf(error) if matches!(error.kind(), elf_io::ErrorKind::NotElf))
+}
