@@ -101,7 +101,7 @@ impl Checked<'_> {
 }
 
 /// Checks the BTF of a kernel image, without looking at whether it is sorted:
-/// the kernel does not either (see [`lint`](crate::lint)).
+/// the kernel does not either (see [`lint`](fn@crate::lint)).
 ///
 /// # Errors
 /// The first rule the kernel finds broken.

@@ -35,7 +35,7 @@
 //! | B relocation | | with `.BTF.base` | | |
 //!
 //! BTF of the kernel itself never goes through phase R, so dangling ids and
-//! members larger than their struct load without a word. [`lint()`] reports
+//! members larger than their struct load without a word. [`lint()`](fn@lint) reports
 //! these and more. [`base_fit`] tells whether a module was built against
 //! another base, and against which; [`live`] asks the running kernel.
 //!
