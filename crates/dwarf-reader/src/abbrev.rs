@@ -44,6 +44,8 @@ pub(crate) enum Slot {
     AddrBase,
     LoclistsBase,
     RnglistsBase,
+    /// The unit's types are in another file.
+    DwoName,
     /// Not wanted: read past.
     None,
 }
@@ -80,6 +82,8 @@ pub(crate) enum Action {
     Strx,
     /// Reference within the unit, `n` bytes (0: ULEB128).
     Ref,
+    /// Reference of `n` bytes to where an array's bound is found at run time.
+    BoundRef,
     RefAddr,
     RefSig8,
     Addr,
@@ -261,6 +265,12 @@ impl Abbrevs {
                 (skip_action(form)?, 0)
             } else {
                 action(form, encoding)?
+            };
+            let bound = matches!(slot, Slot::Count | Slot::UpperBound);
+            let action = if bound && action == Action::Ref {
+                Action::BoundRef
+            } else {
+                action
             };
             let n = match implicit {
                 Some(value) => {
@@ -524,6 +534,7 @@ fn slot_of(class: Class, at: c::DwAt) -> Slot {
         c::DW_AT_addr_base | c::DW_AT_GNU_addr_base if class == Class::Unit => Slot::AddrBase,
         c::DW_AT_loclists_base if class == Class::Unit => Slot::LoclistsBase,
         c::DW_AT_rnglists_base if class == Class::Unit => Slot::RnglistsBase,
+        c::DW_AT_dwo_name | c::DW_AT_GNU_dwo_name if class == Class::Unit => Slot::DwoName,
         // The unit's low_pc is the base of its range lists.
         c::DW_AT_low_pc if class == Class::Unit => Slot::LowPc,
         _ => Slot::None,

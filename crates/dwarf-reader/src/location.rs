@@ -332,25 +332,35 @@ fn entry(
 pub enum Ranges {}
 
 impl Ranges {
-    /// The start of the first range of a function that has `DW_AT_ranges`.
+    /// The starts of all ranges of a function that has `DW_AT_ranges`, in the list's order.
     ///
     /// # Errors
     /// On a list that cannot be read.
-    pub fn first<R: Relocate>(
+    pub fn starts<R: Relocate>(
         sections: &Sections<'_>,
         header: &UnitHeader,
         relocate: &R,
         func: &Func,
-    ) -> Result<Option<Target>> {
+    ) -> Result<Vec<Target>> {
+        let mut starts = Vec::new();
         let Some(off) = func.ranges else {
-            return Ok(None);
+            return Ok(starts);
         };
         match (header.version() >= 5, sections.big_endian) {
-            (true, true) => rnglists::<true, R>(sections, header, relocate, func, off),
-            (true, false) => rnglists::<false, R>(sections, header, relocate, func, off),
-            (false, true) => debug_ranges::<true, R>(sections, header, relocate, func, off),
-            (false, false) => debug_ranges::<false, R>(sections, header, relocate, func, off),
+            (true, true) => {
+                rnglists::<true, R>(sections, header, relocate, func, off, &mut starts)?
+            }
+            (true, false) => {
+                rnglists::<false, R>(sections, header, relocate, func, off, &mut starts)?
+            }
+            (false, true) => {
+                debug_ranges::<true, R>(sections, header, relocate, func, off, &mut starts)?
+            }
+            (false, false) => {
+                debug_ranges::<false, R>(sections, header, relocate, func, off, &mut starts)?
+            }
         }
+        Ok(starts)
     }
 }
 
@@ -367,7 +377,8 @@ fn rnglists<const BE: bool, R: Relocate>(
     relocate: &R,
     func: &Func,
     off: u64,
-) -> Result<Option<Target>> {
+    starts: &mut Vec<Target>,
+) -> Result<()> {
     let start = usize::try_from(off).unwrap_or(usize::MAX);
     let mut cur = Cursor::<BE>::new(s.rnglists, start, ".debug_rnglists");
     let size = header.address_size();
@@ -383,16 +394,24 @@ fn rnglists<const BE: bool, R: Relocate>(
         let kind = cur.u8()?;
         match c::DwRle(kind) {
             c::DW_RLE_base_address => base = address(&mut cur)?,
-            c::DW_RLE_start_end | c::DW_RLE_start_length => return address(&mut cur).map(Some),
+            c::DW_RLE_start_end => {
+                starts.push(address(&mut cur)?);
+                address(&mut cur)?;
+            }
+            c::DW_RLE_start_length => {
+                starts.push(address(&mut cur)?);
+                cur.uleb()?;
+            }
             c::DW_RLE_offset_pair => {
                 let begin = cur.uleb()?;
-                return Ok(Some(plus(base, begin)));
+                cur.uleb()?;
+                starts.push(plus(base, begin));
             }
             // Address tables: the unit's base is not at hand here, and no kernel compiler emits these.
             c::DW_RLE_end_of_list
             | c::DW_RLE_base_addressx
             | c::DW_RLE_startx_endx
-            | c::DW_RLE_startx_length => return Ok(None),
+            | c::DW_RLE_startx_length => return Ok(()),
             _ => return Err(ErrorKind::UnknownForm(u64::from(kind))),
         }
     }
@@ -404,7 +423,8 @@ fn debug_ranges<const BE: bool, R: Relocate>(
     relocate: &R,
     func: &Func,
     off: u64,
-) -> Result<Option<Target>> {
+    starts: &mut Vec<Target>,
+) -> Result<()> {
     let start = usize::try_from(off).unwrap_or(usize::MAX);
     let mut cur = Cursor::<BE>::new(s.ranges, start, ".debug_ranges");
     let size = header.address_size();
@@ -426,11 +446,11 @@ fn debug_ranges<const BE: bool, R: Relocate>(
         if begin == max {
             base = e;
         } else if b == Target::default() && e == Target::default() {
-            return Ok(None);
+            return Ok(());
         } else if b.section != 0 {
-            return Ok(Some(b));
+            starts.push(b);
         } else {
-            return Ok(Some(plus(base, b.value)));
+            starts.push(plus(base, b.value));
         }
     }
 }

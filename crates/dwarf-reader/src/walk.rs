@@ -679,6 +679,7 @@ impl Unit {
         cx.asm = language == LANG_ASM;
         self.headers.push(*h);
         if !root.has_children {
+            self.n_skeletons += u32::from(a.has(Slot::DwoName));
             return Ok(());
         }
         self.frames.push(Frame {
@@ -890,7 +891,8 @@ impl Unit {
             origin,
             tag,
             encoding: a.get(Slot::Encoding).unwrap_or(0) as u8,
-            declaration: a.get(Slot::Declaration).is_some_and(|v| v != 0),
+            // What stands for a type in a unit of its own says nothing itself.
+            declaration: a.has(Slot::Signature) || a.get(Slot::Declaration).is_some_and(|v| v != 0),
             flag: tag != TypeTag::Array && tag != TypeTag::Subroutine && a.has(Slot::ByteSize),
         });
         if a.has(Slot::Annotation) {
@@ -1312,7 +1314,7 @@ impl<'d> Context<'d> {
             Action::Strp | Action::LineStrp | Action::SecOffset => {
                 cur.skip(if self.encoding.dwarf64 { 8 } else { 4 })
             }
-            Action::Strx | Action::Ref | Action::Addrx if op.n == 0 => {
+            Action::Strx | Action::Ref | Action::BoundRef | Action::Addrx if op.n == 0 => {
                 while cur.u8()? >= 0x80 {}
                 Ok(())
             }
@@ -1483,6 +1485,10 @@ impl<'d> Context<'d> {
                     .map_err(ErrorKind::Relocation)?;
                 Str::new(StrSection::Str, target.value).0
             }
+            Action::BoundRef => {
+                self.skip_rare(op, cur)?;
+                self.local_bound(op.slot, 0)
+            }
             Action::Ref => {
                 let off = match op.n {
                     0 => cur.uleb()?,
@@ -1491,7 +1497,7 @@ impl<'d> Context<'d> {
                     4 => u64::from(cur.u32()?),
                     _ => cur.u64()?,
                 };
-                self.local_bound(op.slot, self.local_ref(off))
+                self.local_ref(off)
             }
             Action::RefAddr => {
                 let raw = match op.n {

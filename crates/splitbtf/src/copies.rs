@@ -219,7 +219,10 @@ impl Copies {
         let next = self.recs.len() as u32;
         let at = *self.shared.entry((class, node.raw())).or_insert(next);
         if at == next {
-            self.recs.push(CopyRec { key, source: Source::Shared { class, node } });
+            self.recs.push(CopyRec {
+                key,
+                source: Source::Shared { class, node },
+            });
             let no = g.name_no(node);
             if no != NO_NAME && !g.is_name(node) && g.taint.is_completed(no) {
                 self.completed.entry(no).or_insert(at);
@@ -274,7 +277,8 @@ impl Copies {
         {
             return NodeId::copy(c);
         }
-        let of_seed = env.defs
+        let of_seed = env
+            .defs
             .binary_search_by_key(&no, |d| d.0)
             .ok()
             .map(|i| env.defs[i].1);

@@ -123,6 +123,8 @@ pub(crate) struct Worker<'f, 's> {
     stack: Vec<(u32, u32)>,
     scratch: Vec<PlainMember>,
     words: Vec<u32>,
+    /// Typedefs are known by their names, as structs are.
+    pub(crate) typedefs_by_name: bool,
     cu: u64,
     int: Option<Local>,
     char: Option<Local>,
@@ -149,6 +151,7 @@ impl<'f, 's> Worker<'f, 's> {
             stack: Vec::new(),
             scratch: Vec::new(),
             words: Vec::new(),
+            typedefs_by_name: false,
             cu: 0,
             int: None,
             char: None,
@@ -298,6 +301,7 @@ impl<'f, 's> Worker<'f, 's> {
             TypeTag::Struct => Tag::StructName,
             TypeTag::Union => Tag::UnionName,
             TypeTag::Enum => Tag::EnumName,
+            TypeTag::Typedef if self.typedefs_by_name => Tag::TypedefName,
             _ => return None,
         };
         let name = self.name_of(t);
@@ -494,7 +498,12 @@ impl<'f, 's> Worker<'f, 's> {
                         w.push(target.raw());
                     })
                 });
-                self.set(i, seen);
+                if self.typedefs_by_name {
+                    self.locals[i as usize].name_no = NO_NAME;
+                    self.locals[i as usize].def = seen.node;
+                } else {
+                    self.set(i, seen);
+                }
             }
             TypeTag::Base => self.base_type(i, &t),
             TypeTag::Array => self.array(i, &t),

@@ -170,6 +170,7 @@ pub fn encode_bytes(
         options,
         endian,
         phases: Vec::new(),
+        typedefs_by_name: false,
     };
     file.phases.push(("open", start.elapsed()));
     match &debug.tables {
@@ -185,6 +186,8 @@ struct File<'f> {
     options: &'f Options,
     endian: Endian,
     phases: Vec<(&'static str, Duration)>,
+    /// Typedefs make cycles that no struct breaks, which only comparing graphs can sort out.
+    typedefs_by_name: bool,
 }
 
 impl<'f> File<'f> {
@@ -236,6 +239,9 @@ impl<'f> File<'f> {
         relocator: &(dyn Fn() -> R + Sync),
     ) -> std::result::Result<Encoded, ErrorKind> {
         let start = Instant::now();
+        if self.elf.symbols()?.section().is_none() {
+            return Err(ErrorKind::NoSymbols);
+        }
         let functions = Functions::collect(self.elf)?;
         let abi = Abi::of(self.elf.machine());
         let var_sections = VarSections::new(self.elf, self.options.features);
@@ -258,6 +264,7 @@ impl<'f> File<'f> {
         let work = || {
             let mut relocate = relocator();
             let mut w = Worker::new(text, self.options.features, self.base, &store);
+            w.typedefs_by_name = self.typedefs_by_name;
             let mut judge = Judge::default();
             let mut out = WorkerOut {
                 cus: Vec::new(),
@@ -318,6 +325,11 @@ impl<'f> File<'f> {
         {
             return Err(ErrorKind::Dwarf(e));
         }
+        if outs.iter().any(|o| o.cycles) && !self.typedefs_by_name {
+            self.typedefs_by_name = true;
+            self.phases.truncate(1);
+            return self.read(groups, relocator);
+        }
         if outs.iter().any(|o| o.cycles) {
             return Err(ErrorKind::Other(
                 "types refer to each other in a cycle without a name, which is not supported"
@@ -360,14 +372,8 @@ impl<'f> File<'f> {
         }
         let frozen = store.freeze();
         let defs = settle::definitions(&frozen);
-        let taint = settle::taint(
-            &frozen,
-            self.base,
-            &mentioned,
-            &defs,
-            &text,
-            self.options.paranoid,
-        );
+        let everything = self.options.paranoid || self.typedefs_by_name;
+        let taint = settle::taint(&frozen, self.base, &mentioned, &defs, &text, everything);
         let mut frozen = frozen;
         let mut copies = Copies::default();
         let base = self.base;
@@ -378,7 +384,7 @@ impl<'f> File<'f> {
                 taint: &taint,
                 defs: &defs,
             };
-            let (shared, verbatim) = Copies::shared(ground, &cus, self.options.paranoid);
+            let (shared, verbatim) = Copies::shared(ground, &cus, everything);
             copies = shared;
             if !verbatim.is_empty() {
                 let again = Again {
@@ -605,6 +611,7 @@ impl<'a, 'f> Again<'a, 'f> {
                 self.file.base,
                 shared,
             );
+            w.typedefs_by_name = self.file.typedefs_by_name;
             let mut judge = Judge::default();
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);

@@ -24,6 +24,11 @@ pub enum ErrorKind {
     /// The base's byte order is not the file's.
     #[error("the base BTF has the other byte order")]
     BaseEndian,
+    /// DWARF without a symbol table beside it.
+    #[error(
+        "has no .symtab, without which functions cannot be told apart; strip with --strip-debug at most"
+    )]
+    NoSymbols,
     /// A base that is itself split.
     #[error("is split BTF, which needs its own base before it can be one")]
     SplitBase,
@@ -51,8 +56,7 @@ pub enum ErrorKind {
 pub struct Error {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
-    #[source]
+    /// What is wrong with it. Part of the text, so that it is not this error's `source()` as well.
     pub kind: Box<ErrorKind>,
 }
 

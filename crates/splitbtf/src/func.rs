@@ -523,12 +523,14 @@ impl Judge {
             u64::from(header.address_size()),
         );
 
-        let addr = func.entry.or_else(|| {
-            dwarf_reader::Ranges::first(w.text.sections, &header, relocate, &func)
-                .ok()
-                .flatten()
-        });
         let syms = functions.syms_of(c.group);
+        let addr = func.entry.or_else(|| {
+            // Compilers list the ranges of a function in pieces in any order: the entry is where its symbol is.
+            let starts = dwarf_reader::Ranges::starts(w.text.sections, &header, relocate, &func);
+            let starts = starts.unwrap_or_default();
+            let has_symbol = |t: &&Target| syms.iter().any(|s| s.addr == **t);
+            starts.iter().find(has_symbol).or(starts.first()).copied()
+        });
         let at = |s: &FuncSym<'_>| addr == Some(s.addr);
         let optimized_symbol = syms
             .iter()

@@ -10,7 +10,6 @@ use crate::error::{ErrorKind, Result};
 #[derive(Debug, Default)]
 pub(crate) struct Tables<'d> {
     info: Option<RelocTable<'d>>,
-    types: Option<RelocTable<'d>>,
     addr: Option<RelocTable<'d>>,
     loc: Option<RelocTable<'d>>,
     ranges: Option<RelocTable<'d>>,
@@ -23,6 +22,8 @@ pub(crate) struct Debug<'d> {
     sections: DebugSections<'d>,
     /// Relocated, since it is read at random.
     str_offsets: Cow<'d, [u8]>,
+    /// `.debug_types`, and in relocatable files all type units, which have a section each. Relocated.
+    types: Cow<'d, [u8]>,
     pub(crate) tables: Option<Tables<'d>>,
     big_endian: bool,
 }
@@ -32,6 +33,7 @@ impl<'d> Debug<'d> {
         let sections = elf.debug_sections()?;
         let mut str_offsets = sections.str_offsets.data.clone();
         let mut tables = None;
+        let mut types = sections.types.data.clone();
         if elf.is_relocatable() {
             let table = |s: &elf_io::DebugSection<'d>| match s.idx {
                 Some(idx) => elf.relocs(idx),
@@ -40,9 +42,16 @@ impl<'d> Debug<'d> {
             if let Some(t) = table(&sections.str_offsets)? {
                 str_offsets = t.apply(str_offsets)?;
             }
+            let mut all = Vec::new();
+            for s in std::iter::once(&sections.types).chain(&sections.comdat) {
+                match table(s)? {
+                    Some(t) => all.extend_from_slice(&t.apply(s.data.clone())?),
+                    None => all.extend_from_slice(&s.data),
+                }
+            }
+            types = all.into();
             tables = Some(Tables {
                 info: table(&sections.info)?,
-                types: table(&sections.types)?,
                 addr: table(&sections.addr)?,
                 loc: table(&sections.loc)?,
                 ranges: table(&sections.ranges)?,
@@ -52,6 +61,7 @@ impl<'d> Debug<'d> {
         Ok(Self {
             sections,
             str_offsets,
+            types,
             tables,
             big_endian: elf.encoding().big_endian,
         })
@@ -61,7 +71,7 @@ impl<'d> Debug<'d> {
         let s = &self.sections;
         Sections {
             info: &s.info.data,
-            types: &s.types.data,
+            types: &self.types,
             abbrev: &s.abbrev.data,
             str: &s.str.data,
             line_str: &s.line_str.data,
@@ -81,7 +91,6 @@ impl<'d> Debug<'d> {
 pub(crate) struct Relocator<'t> {
     tables: &'t Tables<'t>,
     info: Option<RelocCursor<'t, 't>>,
-    types: Option<RelocCursor<'t, 't>>,
 }
 
 impl<'t> Relocator<'t> {
@@ -89,7 +98,6 @@ impl<'t> Relocator<'t> {
         Self {
             tables,
             info: tables.info.as_ref().map(RelocTable::cursor),
-            types: tables.types.as_ref().map(RelocTable::cursor),
         }
     }
 }
@@ -119,13 +127,12 @@ impl Relocate for Relocator<'_> {
     fn at(&self, section: Section, off: u64, size: u8, raw: u64) -> Result<Target, String> {
         let table = match section {
             Section::Info => &self.tables.info,
-            Section::Types => &self.tables.types,
             Section::Addr => &self.tables.addr,
             Section::Loc => &self.tables.loc,
             Section::Ranges => &self.tables.ranges,
             Section::Rnglists => &self.tables.rnglists,
             // Relocated in one go, or without addresses that anybody asks for.
-            Section::StrOffsets | Section::Loclists => {
+            Section::Types | Section::StrOffsets | Section::Loclists => {
                 return NoRelocations.at(section, off, size, raw);
             }
         };
@@ -139,11 +146,12 @@ impl Relocate for Relocator<'_> {
 
     #[inline]
     fn next(&mut self, in_types: bool, off: u64, size: u8, raw: u64) -> Result<Target, String> {
-        let cursor = if in_types {
-            &mut self.types
-        } else {
-            &mut self.info
-        };
-        value(cursor.as_mut(), off, size, raw)
+        if in_types {
+            return Ok(Target {
+                section: 0,
+                value: raw,
+            });
+        }
+        value(self.info.as_mut(), off, size, raw)
     }
 }

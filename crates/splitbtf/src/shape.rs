@@ -129,6 +129,8 @@ pub(crate) enum Tag {
     StructName,
     UnionName,
     EnumName,
+    /// A typedef by its name, where typedefs make cycles.
+    TypedefName,
 }
 
 /// A hash under way.
