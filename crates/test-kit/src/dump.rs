@@ -92,6 +92,30 @@ impl fmt::Display for Line {
     }
 }
 
+impl Record {
+    /// The record's text with classes in place of ids.
+    fn key(&self, class: &BTreeMap<u32, usize>) -> String {
+        let mut key = format!("{} ", self.kind);
+        for line in std::iter::once(&self.line).chain(&self.rows) {
+            key += line.name.as_deref().unwrap_or_default();
+            for (name, value) in &line.attrs {
+                let id = if name.ends_with("type_id") {
+                    value.parse().ok()
+                } else {
+                    None
+                };
+                match id {
+                    Some(0) => key += &format!(" {name}=void"),
+                    Some(id) => key += &format!(" {name}={:?}", class.get(&id)),
+                    None => key += &format!(" {name}={value}"),
+                }
+            }
+            key.push('\n');
+        }
+        key
+    }
+}
+
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{}] {} {}", self.id, self.kind, self.line)?;
@@ -190,6 +214,52 @@ impl Dump {
             .map(|(_, record)| record)
     }
 
+    /// Types of the BTF that equal another type of it or of its base, whatever
+    /// their ids: pairs of a superfluous id and the lowest one equal to it. A
+    /// deduplicated BTF has none.
+    ///
+    /// Two types are equal if nothing that can be reached from them tells them
+    /// apart, so cycles count as equal unless something differs: all types begin
+    /// in one class per text without ids, and classes are split by the classes of
+    /// what their members refer to until none splits (partition refinement).
+    /// Variables and sections are left out, since each is its own thing.
+    pub fn duplicates(&self) -> Vec<(u32, u32)> {
+        let mut class: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut count = 0;
+        loop {
+            let mut keys: BTreeMap<String, usize> = BTreeMap::new();
+            let mut next = BTreeMap::new();
+            for record in self.records.values() {
+                let key = record.key(&class);
+                let number = keys.len();
+                next.insert(record.id, *keys.entry(key).or_insert(number));
+            }
+            class = next;
+            if keys.len() == count {
+                break;
+            }
+            count = keys.len();
+        }
+        let mut first: BTreeMap<usize, u32> = BTreeMap::new();
+        let mut duplicates = Vec::new();
+        for record in self.records.values() {
+            let lowest = *first.entry(class[&record.id]).or_insert(record.id);
+            let own = matches!(record.kind.as_str(), "VAR" | "DATASEC");
+            if lowest != record.id && self.is_own(record.id) && !own {
+                duplicates.push((record.id, lowest));
+            }
+        }
+        duplicates
+    }
+
+    /// Every name and member name of the BTF's own types.
+    pub fn names(&self) -> std::collections::BTreeSet<&str> {
+        self.own()
+            .flat_map(|record| std::iter::once(&record.line).chain(&record.rows))
+            .filter_map(|line| line.name.as_deref())
+            .collect()
+    }
+
     /// Whether the id is one of the BTF itself.
     pub fn is_own(&self, id: u32) -> bool {
         id >= self.first_own
@@ -240,6 +310,28 @@ mod tests {
         assert_eq!(split.own().map(|record| record.id).collect::<Vec<_>>(), [5]);
         assert!(split.get(2).is_some());
         assert!(!split.is_own(4));
+    }
+
+    #[test]
+    fn duplicates_are_found_through_cycles() {
+        let cycle = |id: u32, name: &str| {
+            format!(
+                "[{id}] STRUCT 's' size=8 vlen=1\n\t'{name}' type_id={} bits_offset=0\n\
+                 [{}] PTR '(anon)' type_id={id}\n",
+                id + 1,
+                id + 1
+            )
+        };
+        let dump = Dump::parse(&(cycle(1, "a") + &cycle(3, "a"))).unwrap();
+        assert_eq!(dump.duplicates(), [(3, 1), (4, 2)]);
+        let dump = Dump::parse(&(cycle(1, "a") + &cycle(3, "b"))).unwrap();
+        assert_eq!(dump.duplicates(), []);
+        // In a split BTF only its own types can be too many.
+        let split = Dump::parse(&cycle(1, "a"))
+            .unwrap()
+            .parse_split(&cycle(3, "a"))
+            .unwrap();
+        assert_eq!(split.duplicates().len(), 2);
     }
 
     #[test]

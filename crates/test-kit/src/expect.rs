@@ -84,6 +84,13 @@ impl Pattern {
         text.starts_with(|c: char| c == '\'' || c.is_ascii_lowercase())
     }
 
+    /// Whether kind and name are those of the pattern, which has both.
+    fn resembles(&self, record: &Record) -> bool {
+        self.kind.as_ref() == Some(&record.kind)
+            && self.line.name.is_some()
+            && self.line.name == record.line.name
+    }
+
     /// Every way in which `record` matches, as the variables it then has.
     fn matches(&self, dump: &Dump, record: &Record, env: &Env) -> Vec<Env> {
         let fits = !self.void
@@ -324,13 +331,14 @@ impl Checks {
                 .checks
                 .iter_mut()
                 .rev()
-                .find_map(|(_, check)| match check {
-                    Check::Expect(pattern) => Some(pattern),
+                .find_map(|(text, check)| match check {
+                    Check::Expect(pattern) => Some((text, pattern)),
                     _ => None,
                 });
-            return last
-                .context("a row without a pattern before it")?
-                .push_row(pattern);
+            let (whole, last) = last.context("a row without a pattern before it")?;
+            whole.push_str("\n    ");
+            whole.push_str(pattern);
+            return last.push_row(pattern);
         }
         self.checks
             .push((text.to_owned(), Check::Expect(Pattern::parse(pattern)?)));
@@ -374,7 +382,12 @@ impl Checks {
         let mut deepest = 0;
         let env = solve(dump, &expected, 0, &Env::new(), &mut deepest);
         if env.is_none() {
-            unmet.push(format!("nothing matches: {}", expected[deepest].0));
+            let (text, pattern) = expected[deepest];
+            let mut message = format!("nothing matches: {text}");
+            for record in dump.own().filter(|record| pattern.resembles(record)) {
+                message += &format!("\nnot even {record}");
+            }
+            unmet.push(message);
         }
         let env = env.unwrap_or_default();
         for (text, check) in &self.checks {

@@ -9,6 +9,7 @@ use crate::build;
 use crate::case::{self, Case, Source};
 use crate::directive;
 use crate::matrix::{Leg, Link};
+use crate::prebuilt;
 
 /// The sources of the image and of each module.
 #[derive(Debug, Clone)]
@@ -51,6 +52,30 @@ impl Kernel {
         modules.sort_by(|a, b| a.name.cmp(&b.name));
         ensure!(!modules.is_empty(), "{}: no modules", dir.display());
         Ok(Self { vmlinux, modules })
+    }
+
+    /// The files of `dir`, compiled earlier, and how they were: the first line of
+    /// `dir/MADE_BY` has the labels of the leg.
+    ///
+    /// # Errors
+    ///
+    /// If that line is not of this form.
+    pub fn prebuilt(&self, dir: &Path) -> Result<(Files, Leg)> {
+        let made_by = fs::read_to_string(dir.join("MADE_BY"))?;
+        let labels = made_by.lines().next().unwrap_or_default();
+        let leg = prebuilt::parse_leg(labels.split_whitespace())?;
+        let modules = self
+            .modules
+            .iter()
+            .map(|module| dir.join(format!("{}.ko", module.name)))
+            .collect();
+        Ok((
+            Files {
+                vmlinux: dir.join("vmlinux"),
+                modules,
+            },
+            leg,
+        ))
     }
 
     /// Builds everything into `out`, compiled as `leg` says.

@@ -29,7 +29,9 @@ pub mod tool;
 
 use std::path::PathBuf;
 
-/// The workspace's `testdata` directory.
+/// The workspace's `testdata` directory, without `..` in its path: compilers put the
+/// directory of a source into its debug info.
 pub fn testdata() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata"))
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata"));
+    path.canonicalize().unwrap_or(path)
 }

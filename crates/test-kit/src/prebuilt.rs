@@ -53,7 +53,7 @@ pub fn load(manifest: &Path) -> Result<Vec<Entry>> {
 }
 
 /// A leg from its labels; `-O2` and `object` need not be said.
-fn parse_leg<'a>(labels: impl Iterator<Item = &'a str>) -> Result<Leg> {
+pub(crate) fn parse_leg<'a>(labels: impl Iterator<Item = &'a str>) -> Result<Leg> {
     let mut leg = Leg {
         compiler: Compiler::Gcc,
         dwarf: 0,

@@ -314,9 +314,11 @@ fn check_run(
         return Ok(());
     }
     let layout = run.args.iter().any(|arg| arg.contains("layout"));
-    check_header(&fs::read(out)?, big_endian, layout)?;
+    let btf = fs::read(out)?;
+    check_header(&btf, big_endian, layout)?;
     let dump = splitbtf.parsed_dump(out, base)?;
-    let unmet = run.checks.unmet(&dump);
+    let mut unmet = run.checks.unmet(&dump);
+    unmet.extend(surplus(&btf, big_endian, &dump)?);
     if unmet.is_empty() {
         return Ok(());
     }
@@ -352,6 +354,44 @@ fn check_header(btf: &[u8], big_endian: bool, layout: bool) -> Result<()> {
         "the header has {length} bytes, not {wanted}"
     );
     Ok(())
+}
+
+/// What a deduplicated BTF must not have: types that are there twice or in the
+/// base already, and strings that nothing uses.
+///
+/// # Errors
+///
+/// If the BTF has no header.
+pub fn surplus(btf: &[u8], big_endian: bool, dump: &Dump) -> Result<Vec<String>> {
+    let mut found: Vec<String> = dump
+        .duplicates()
+        .into_iter()
+        .map(|(id, other)| format!("[{id}] equals [{other}]"))
+        .collect();
+    let word = |at: usize| -> Result<usize> {
+        let bytes: [u8; 4] = btf.get(at..at + 4).context("a BTF header")?.try_into()?;
+        Ok(if big_endian {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
+        } as usize)
+    };
+    let start = word(4)? + word(16)?;
+    let strings = btf
+        .get(start..start + word(20)?)
+        .context("a string section")?;
+    let names = dump.names();
+    let mut seen = std::collections::BTreeSet::new();
+    for string in strings.split_inclusive(|&byte| byte == 0) {
+        let string = String::from_utf8_lossy(string.strip_suffix(&[0]).unwrap_or(string));
+        if !string.is_empty() && !names.contains(string.as_ref()) {
+            found.push(format!("no type uses the string `{string}`"));
+        }
+        if !seen.insert(string.clone()) {
+            found.push(format!("the string `{string}` is there twice"));
+        }
+    }
+    Ok(found)
 }
 
 /// Builds one leg of a case and checks it; see [`check`].

@@ -1,5 +1,7 @@
 // dwz moves what CUs share into partial units (DW_TAG_imported_unit, references by
 // DW_FORM_ref_addr); the result is the same as without (QUIRK-5).
+// dwz 0.15 does not know clang's .debug_addr.
+//#compilers: gcc
 //#needs: dwz
 //#link: executable
 //#sources: case.c other.c
