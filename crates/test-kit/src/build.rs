@@ -49,8 +49,8 @@ pub fn missing(case: &Case, leg: &Leg) -> Option<String> {
     })
 }
 
-/// The part of a `needs` value that the machine lacks.
-fn unmet(need: &str, leg: &Leg) -> Option<String> {
+/// The part of a `needs` value that the machine lacks, such as `clang>=15`.
+pub(crate) fn unmet(need: &str, leg: &Leg) -> Option<String> {
     need.split(',').map(str::trim).find_map(|need| {
         let (name, version) = match need.split_once(">=") {
             Some((name, version)) => (name.trim(), Some(version.trim())),

@@ -206,6 +206,7 @@ impl Leg {
     }
 
     /// Sets the member that `label` belongs to: the reverse of [`labels`](Self::labels).
+    /// A word that fits no other is the name of a variant.
     pub fn set(&mut self, label: &str) -> Result<()> {
         if let Some(version) = label.strip_prefix("dwarf") {
             self.dwarf = version.parse()?;
@@ -215,10 +216,10 @@ impl Leg {
             self.link = link;
         } else if let Ok(target) = Target::parse(label) {
             self.target = target;
-        } else if label.starts_with('O') {
+        } else if label.starts_with('O') && label.len() == 2 {
             self.opt = format!("-{label}");
         } else {
-            bail!("`{label}` is no label of a leg");
+            self.variant = Some(label.to_owned());
         }
         Ok(())
     }

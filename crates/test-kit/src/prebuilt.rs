@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use fs_err as fs;
 
 use crate::build;
@@ -13,7 +13,8 @@ use crate::run::{self, Splitbtf};
 use crate::scratch::Scratch;
 use crate::tool;
 
-/// A line of the manifest: `FILE CASE LABELS # COMPILER`.
+/// A line of the manifest: `FILE CASE LABELS # COMPILER`. A label such as `clang>=22`
+/// says what the file is to be rebuilt with.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// The object, beside the manifest.
@@ -62,7 +63,7 @@ pub(crate) fn parse_leg<'a>(labels: impl Iterator<Item = &'a str>) -> Result<Leg
         opt: "-O2".to_owned(),
         variant: None,
     };
-    for label in labels {
+    for label in labels.filter(|label| !label.contains(">=")) {
         leg.set(label)?;
     }
     ensure!(leg.dwarf != 0, "no DWARF version");
@@ -84,46 +85,58 @@ pub fn check(splitbtf: &Splitbtf, case: &Case, entry: &Entry) -> Result<()> {
     run::check(splitbtf, case, &labels, big_endian, &entry.path, None)
 }
 
-/// Compiles every entry of the manifest anew and writes the manifest with the
-/// versions of the compilers that did it.
+/// Compiles the entries of the manifest anew whose file name contains `filter`, and
+/// writes the manifest with the versions of the compilers that did it.
 ///
-/// Entries whose compiler is missing keep their file and their line.
+/// Entries that this machine cannot compile keep their file and their line. Returns
+/// one sentence for each entry that was looked at.
 ///
 /// # Errors
 ///
 /// If a case does not compile or a file cannot be written.
-pub fn rebuild(manifest: &Path, cases: &[Case]) -> Result<Vec<String>> {
-    let old = fs::read_to_string(manifest)?;
+pub fn rebuild(manifest: &Path, cases: &[Case], filter: &str) -> Result<Vec<String>> {
     let mut text = String::new();
     let mut log = Vec::new();
-    for line in old.lines() {
+    for line in fs::read_to_string(manifest)?.lines() {
         let fields = line.split('#').next().unwrap_or_default().trim_end();
-        if fields.trim().is_empty() {
-            text.push_str(line);
-            text.push('\n');
-            continue;
+        let mut line = line.to_owned();
+        if !fields.is_empty() && fields.contains(filter) {
+            match rebuild_one(manifest, cases, fields).with_context(|| line.clone())? {
+                Ok(version) => {
+                    log.push(format!("made {fields}"));
+                    line = format!("{fields} # {version}");
+                }
+                Err(missing) => log.push(format!("kept {fields}: {missing} missing")),
+            }
         }
-        let mut words = fields.split_whitespace();
-        let file = words.next().context("a file")?;
-        let name = words.next().context("a case")?;
-        let leg = parse_leg(words).with_context(|| format!("`{line}`"))?;
-        let case = cases.iter().find(|case| case.name == name);
-        let case = case.with_context(|| format!("no case {name}"))?;
-        if let Some(what) = build::missing(case, &leg) {
-            log.push(format!("kept {file}: {what} missing"));
-            text.push_str(line);
-            text.push('\n');
-            continue;
-        }
-        let scratch = Scratch::new(file);
-        let built = build::build(case, &leg, scratch.path())?;
-        fs::copy(built.product, manifest.with_file_name(file))?;
-        let version = tool::compiler(leg.compiler, leg.target)
-            .context("a compiler")?
-            .version;
-        text.push_str(&format!("{fields} # {version}\n"));
-        log.push(format!("made {file}"));
+        text.push_str(&line);
+        text.push('\n');
     }
     fs::write(manifest, text)?;
     Ok(log)
+}
+
+/// Compiles one entry. `Ok(Ok)` is the compiler's version, `Ok(Err)` what is missing.
+fn rebuild_one(manifest: &Path, cases: &[Case], fields: &str) -> Result<Result<String, String>> {
+    let words: Vec<&str> = fields.split_whitespace().collect();
+    let [file, name, labels @ ..] = words.as_slice() else {
+        bail!("no case")
+    };
+    let leg = parse_leg(labels.iter().copied())?;
+    let case = cases
+        .iter()
+        .find(|case| case.name == *name)
+        .context("no such case")?;
+    let version = labels.iter().find(|label| label.contains(">="));
+    let missing = build::missing(case, &leg)
+        .or_else(|| version.and_then(|version| build::unmet(version, &leg)));
+    if let Some(missing) = missing {
+        return Ok(Err(missing));
+    }
+    let scratch = Scratch::new(file);
+    let built = build::build(case, &leg, scratch.path())?;
+    fs::copy(built.product, manifest.with_file_name(file))?;
+    Ok(Ok(tool::compiler(leg.compiler, leg.target)
+        .context("a compiler")?
+        .version))
 }
