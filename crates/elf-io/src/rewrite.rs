@@ -401,6 +401,7 @@ impl<'d, 'a> Rewrite<'d, 'a> {
 
 /// What one edit comes to.
 struct Placed<'a> {
+    name: &'a str,
     header: usize,
     data: &'a [u8],
     align: u64,
@@ -448,7 +449,7 @@ impl<'e, 'd, 'a> Planner<'e, 'd, 'a> {
                 .into());
             }
             match (first, edit.data) {
-                (Some(idx), data) => this.replace(idx, data, overflow)?,
+                (Some(idx), data) => this.replace(edit.name, idx, data, overflow)?,
                 (None, Some(data)) => added.push((edit.name, data)),
                 (None, None) => {}
             }
@@ -466,12 +467,16 @@ impl<'e, 'd, 'a> Planner<'e, 'd, 'a> {
                 this.headers.pop();
             }
         }
+        // The order of the edits, and which of the sections are new, make no difference to where they go.
+        added.sort_by_key(|(name, _)| *name);
         this.add(&added)?;
+        this.placed.sort_by_key(|placed| placed.name);
         Ok(this)
     }
 
     fn replace(
         &mut self,
+        edited: &'a str,
         idx: SectionIdx,
         data: Option<&'a [u8]>,
         overflow: ImageOverflow,
@@ -528,6 +533,7 @@ impl<'e, 'd, 'a> Planner<'e, 'd, 'a> {
         }
         let align = header.addralign;
         self.placed.push(Placed {
+            name: edited,
             header: idx.index(),
             data,
             align,
@@ -558,8 +564,9 @@ impl<'e, 'd, 'a> Planner<'e, 'd, 'a> {
             offsets.push(offset);
         }
         let first = self.headers.len();
-        for (name_offset, (_, data)) in offsets.iter().zip(added) {
+        for (name_offset, (name, data)) in offsets.iter().zip(added) {
             self.placed.push(Placed {
+                name,
                 header: self.headers.len(),
                 data,
                 align: CONTENTS_ALIGN,
@@ -693,6 +700,7 @@ impl<'e, 'd, 'a> Planner<'e, 'd, 'a> {
         let mut reused = Vec::new();
         let mut dead_bytes = 0;
         for Placed {
+            name: _,
             header,
             data,
             align,
