@@ -3,7 +3,8 @@
 //! and `btf-dedup`. `include/splitbtf/bpf/btf.h` declares them; with
 //! `-Iinclude/splitbtf` it is what `#include <bpf/btf.h>` finds.
 //!
-//! What talks to the kernel (`btf__load_into_kernel`,
+//! `btf_dump__new`, `btf_dump__dump_type` and `btf_dump__free` are there too, the
+//! first as an inline function of the header. What talks to the kernel (`btf__load_into_kernel`,
 //! `btf__load_from_kernel_by_id`) is not here.
 //!
 //! # Errors
@@ -30,6 +31,7 @@
 #![allow(unsafe_code, reason = "a C interface is made of raw pointers")]
 
 mod add;
+mod dump;
 mod ext;
 mod field_iter;
 mod files;

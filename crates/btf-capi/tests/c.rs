@@ -138,7 +138,10 @@ fn header_declares_what_the_library_has() {
         assert!(defined.contains(name), "{name} is not defined");
     }
     for name in defined {
-        if name.starts_with("btf_") || name.starts_with("libbpf_") {
+        if ["btf_", "libbpf_", "splitbtf_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        {
             assert!(declared.contains(&name), "{name} is not declared");
         }
     }

@@ -274,6 +274,56 @@ static inline struct btf_type *btf_type_by_id(const struct btf *btf, __u32 id)
 }
 
 /*
+ * C definitions, a type at a time, each once and with what it needs.
+ */
+
+struct btf_dump;
+
+struct btf_dump_opts {
+	size_t sz;
+};
+#define btf_dump_opts__last_field sz
+
+typedef void (*btf_dump_printf_fn_t)(void *ctx, const char *fmt, va_list args);
+
+typedef void (*splitbtf_dump_write_fn_t)(btf_dump_printf_fn_t printf_fn,
+					 void *ctx, const char *text);
+
+LIBBPF_API struct btf_dump *splitbtf_dump_new(const struct btf *btf,
+					      btf_dump_printf_fn_t printf_fn,
+					      void *ctx,
+					      splitbtf_dump_write_fn_t write);
+
+/* The library has text to print, a printf_fn wants a va_list. */
+static inline void splitbtf_dump_printf(btf_dump_printf_fn_t printf_fn,
+					void *ctx, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	printf_fn(ctx, fmt, args);
+	va_end(args);
+}
+
+static inline void splitbtf_dump_write(btf_dump_printf_fn_t printf_fn,
+				       void *ctx, const char *text)
+{
+	splitbtf_dump_printf(printf_fn, ctx, "%s", text);
+}
+
+static inline struct btf_dump *btf_dump__new(const struct btf *btf,
+					     btf_dump_printf_fn_t printf_fn,
+					     void *ctx,
+					     const struct btf_dump_opts *opts)
+{
+	(void)opts;	/* has nothing but its size */
+	return splitbtf_dump_new(btf, printf_fn, ctx, splitbtf_dump_write);
+}
+
+LIBBPF_API void btf_dump__free(struct btf_dump *d);
+LIBBPF_API int btf_dump__dump_type(struct btf_dump *d, __u32 id);
+
+/*
  * What <linux/btf.h> of older systems lacks. Where it has the kinds they are
  * enumerators, of these values.
  */
