@@ -1,5 +1,6 @@
 //! The base BTF, indexed by content hash.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use btf_builder::{Btf, Kind, Type, TypeId};
@@ -25,6 +26,8 @@ struct Entry {
     name_no: u32,
 }
 
+static SERIAL: AtomicU64 = AtomicU64::new(1);
+
 /// A base BTF and an index over its types, built once and shared by all modules of a run.
 #[derive(Debug)]
 pub struct BaseIndex {
@@ -36,7 +39,10 @@ pub struct BaseIndex {
     /// By type id: the name's number, [`NO_NAME`] for types that others take in whole.
     name_of: Vec<u32>,
     users: OnceLock<BaseUsers>,
-    hashes: Vec<Option<Hash>>,
+    /// Tells indices of one process apart.
+    serial: u64,
+    /// How others take in each type, by id.
+    hashes: Vec<Hash>,
     dedup: OnceLock<btf_dedup::BaseIndex>,
 }
 
@@ -51,12 +57,8 @@ impl BaseIndex {
     /// Indexes all types of `btf` (and of its own base, if it has one). Linear in their number.
     pub fn new(btf: Arc<Btf>) -> Self {
         let n = btf.n_types();
-        let btf_ref = Arc::clone(&btf);
-        let mut hasher = Hasher {
-            btf: &btf_ref,
-            hashes: vec![None; n as usize],
-            stack: Vec::new(),
-        };
+        let indexed = Arc::clone(&btf);
+        let mut hasher = Hasher::new(&indexed);
         let mut table: HashTable<Entry> = HashTable::with_capacity(n as usize + n as usize / 4);
         let mut names: Vec<BaseName> = Vec::new();
         let mut name_of = vec![NO_NAME; n as usize];
@@ -64,14 +66,14 @@ impl BaseIndex {
             let Some(t) = btf.ty(TypeId(id)) else {
                 continue;
             };
-            let h = hasher.hash(id);
+            hasher.resolve(id);
             if matches!(t.kind(), Kind::Var | Kind::Datasec) {
                 continue;
             }
             let mut name_no = NO_NAME;
             let named = by_name_tag(t);
-            if let Some(tag) = named {
-                let hash = shape::by_name(tag, name_hash(t.name()));
+            if named.is_some() {
+                let hash = hasher.of(TypeId(id));
                 let found = table.find(hash.a, |e| e.hash == hash).map(|e| e.name_no);
                 name_no = found.unwrap_or_else(|| {
                     let no = names.len() as u32;
@@ -97,6 +99,12 @@ impl BaseIndex {
                 }
                 name.n_defs += 1;
             }
+            let h = if named.is_some() {
+                t.for_each_ref(|r| hasher.resolve(r.0));
+                hasher.content(t)
+            } else {
+                hasher.of(TypeId(id))
+            };
             // Of equal types the first stands for all.
             if table.find(h.a, |e| e.hash == h).is_none() {
                 let entry = Entry {
@@ -136,14 +144,15 @@ impl BaseIndex {
             ambiguous,
             name_of,
             users: OnceLock::new(),
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             hashes,
             dedup: OnceLock::new(),
         }
     }
 
-    /// The content hash of a type, which takes in a definition whole.
+    /// The hash by which others take in a type.
     pub(crate) fn hash_of(&self, id: u32) -> Option<Hash> {
-        self.hashes.get(id as usize).copied().flatten()
+        self.hashes.get(id as usize).copied()
     }
 
     /// The index for comparing graphs, made when it is first needed.
@@ -225,6 +234,10 @@ impl BaseIndex {
         u.users[range].iter().copied().for_each(f);
     }
 
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
+    }
+
     /// The BTF that is indexed.
     pub fn btf(&self) -> &Arc<Btf> {
         &self.btf
@@ -265,75 +278,81 @@ fn is_forward(t: Type<'_>) -> bool {
     }
 }
 
-/// Hashes types of a BTF, each once. The hash of a definition with a name is that of its content, but others take
-/// it in by its name.
+/// Hashes types of a BTF, each once.
 struct Hasher<'b> {
     btf: &'b Btf,
-    hashes: Vec<Option<Hash>>,
+    /// How others take in a type, by id: by name where it has one that counts, else by content. Unset where that is
+    /// not known yet.
+    hashes: Vec<Hash>,
     stack: Vec<u32>,
 }
 
-impl Hasher<'_> {
-    /// How another type takes in the type of this id; `None` if that has to be hashed first.
-    fn seen_by_others(&self, id: TypeId) -> Option<Hash> {
-        if id == TypeId::VOID {
-            return Some(Hash::VOID);
-        }
-        let Some(t) = self.btf.ty(id) else {
-            return Some(Hash::VOID);
+const UNSET: Hash = Hash { a: 0, b: 0 };
+
+impl<'b> Hasher<'b> {
+    fn new(btf: &'b Btf) -> Self {
+        let by_name = |id| match btf.ty(TypeId(id)) {
+            Some(t) => by_name_tag(t).map_or(UNSET, |tag| shape::by_name(tag, name_hash(t.name()))),
+            None => Hash::VOID,
         };
-        match by_name_tag(t) {
-            Some(tag) => Some(shape::by_name(tag, name_hash(t.name()))),
-            None => self.hashes[id.0 as usize],
+        let mut hashes: Vec<Hash> = (0..btf.n_types()).map(by_name).collect();
+        hashes[0] = Hash::VOID;
+        Self {
+            btf,
+            hashes,
+            stack: Vec::new(),
         }
     }
 
-    fn hash(&mut self, id: u32) -> Hash {
-        if let Some(h) = self.hashes[id as usize] {
-            return h;
-        }
-        self.stack.clear();
+    fn of(&self, id: TypeId) -> Hash {
+        self.hashes
+            .get(id.0 as usize)
+            .copied()
+            .unwrap_or(Hash::VOID)
+    }
+
+    /// Makes sure that a type is hashed.
+    fn resolve(&mut self, id: u32) {
         self.stack.push(id);
         while let Some(&top) = self.stack.last() {
-            if self.hashes[top as usize].is_some() {
+            if self.of(TypeId(top)) != UNSET {
                 self.stack.pop();
                 continue;
             }
+            let depth = self.stack.len();
             let Some(t) = self.btf.ty(TypeId(top)) else {
-                self.hashes[top as usize] = Some(Hash::VOID);
-                continue;
+                return;
             };
-            let before = self.stack.len();
-            let mut missing = Vec::new();
+            let (hashes, stack) = (&self.hashes, &mut self.stack);
             t.for_each_ref(|r| {
-                if self.seen_by_others(r).is_none() {
-                    missing.push(r.0);
+                if hashes.get(r.0 as usize) == Some(&UNSET) {
+                    stack.push(r.0);
                 }
             });
-            // A cycle without a name in it: no DWARF type hashes like that, so anything unique will do.
-            if self.stack.len() > self.btf.n_types() as usize {
-                self.hashes[top as usize] = Some(Hash {
-                    a: u64::from(top),
+            let hash = if depth > self.hashes.len() {
+                // A cycle without a name in it: no DWARF type hashes like that, so anything unique will do.
+                self.stack.truncate(depth);
+                Hash {
+                    a: u64::from(top) << 1 | 1,
                     b: !u64::from(top),
-                });
+                }
+            } else if self.stack.len() == depth {
+                self.content(t)
+            } else {
                 continue;
-            }
-            self.stack.extend(missing);
-            if self.stack.len() == before {
-                self.hashes[top as usize] = Some(self.content(t));
-                self.stack.pop();
-            }
+            };
+            self.hashes[top as usize] = hash;
+            self.stack.pop();
         }
-        self.hashes[id as usize].unwrap_or(Hash::VOID)
     }
 
     fn content(&self, t: Type<'_>) -> Hash {
         let name = match by_name_tag(t) {
             // What has a name is known by it; see `shape::composite`.
-            Some(tag) => shape::by_name(tag, name_hash(t.name())).a,
+            Some(_) => self.of(t.id()).a,
             None => name_hash(t.name()),
         };
-        let child = |id: TypeId| self.seen_by_others(id).unwrap_or(Hash::VOID);
+        let child = |id: TypeId| self.of(id);
         let target = child(t.type_id().unwrap_or(TypeId::VOID));
         match t.kind() {
             Kind::Int => {
@@ -383,9 +402,6 @@ impl Hasher<'_> {
                     m.words(name, value);
                 }
                 m.done()
-            }
-            Kind::Fwd => {
-                by_name_tag(t).map_or(Hash::VOID, |tag| shape::by_name(tag, name_hash(t.name())))
             }
             Kind::FuncProto => {
                 let mut m = shape::func_proto(target);

@@ -1,5 +1,7 @@
 //! From a unit's DWARF to nodes: each type is hashed, looked up, and written down only if nobody has seen it before.
 
+use std::cell::RefCell;
+
 use dwarf_reader::{Str, TypeDie, TypeTag, Unit};
 use gimli::constants as c;
 use hashbrown::HashTable;
@@ -107,6 +109,74 @@ pub(crate) struct PlainMember {
     pub(crate) ty: u32,
 }
 
+/// Entries of [`Worker::near`]: 384 KiB, which leaves room in a second-level cache of 1 MiB.
+const NEAR: usize = 1 << 14;
+
+/// The memory of a worker, kept for the next file that its thread reads.
+#[derive(Debug, Default)]
+struct Spare {
+    unit: Unit,
+    locals: Vec<Local>,
+    seen: HashTable<Seen>,
+    seen_protos: HashTable<Seen>,
+    stack: Vec<(u32, u32)>,
+    scratch: Vec<PlainMember>,
+    words: Vec<u32>,
+    near: Vec<Seen>,
+    /// Of which base `near` speaks.
+    base: u64,
+}
+
+thread_local! {
+    static SPARE: RefCell<Option<Spare>> = const { RefCell::new(None) };
+}
+
+impl Spare {
+    /// The largest table worth keeping, in entries: a module's, not a vmlinux's.
+    const MAX_TABLE: usize = 1 << 16;
+
+    fn take(base: u64) -> Self {
+        let mut spare = SPARE.take().unwrap_or_default();
+        spare.unit.forget_file();
+        if base != 0 && (spare.base != base || spare.near.is_empty()) {
+            spare.near.clear();
+            spare.near.resize(
+                NEAR,
+                Seen {
+                    hash: Hash::default(),
+                    node: NodeId::VOID,
+                    name_no: NO_NAME,
+                },
+            );
+            spare.base = base;
+        }
+        spare
+    }
+}
+
+impl Drop for Worker<'_, '_> {
+    fn drop(&mut self) {
+        let mut seen = std::mem::take(&mut self.seen);
+        seen.clear();
+        if seen.capacity() > Spare::MAX_TABLE {
+            return;
+        }
+        let mut seen_protos = std::mem::take(&mut self.seen_protos);
+        seen_protos.clear();
+        SPARE.set(Some(Spare {
+            unit: std::mem::take(&mut self.unit),
+            locals: std::mem::take(&mut self.locals),
+            seen,
+            seen_protos,
+            stack: std::mem::take(&mut self.stack),
+            scratch: std::mem::take(&mut self.scratch),
+            words: std::mem::take(&mut self.words),
+            near: std::mem::take(&mut self.near),
+            base: self.base.map_or(0, BaseIndex::serial),
+        }));
+    }
+}
+
 /// Reads types of one unit after the other.
 pub(crate) struct Worker<'f, 's> {
     pub(crate) text: Text<'f>,
@@ -123,6 +193,9 @@ pub(crate) struct Worker<'f, 's> {
     stack: Vec<(u32, u32)>,
     scratch: Vec<PlainMember>,
     words: Vec<u32>,
+    /// Types of the base that were found lately, by the low bits of their hashes: most of a module's types are those
+    /// of the module before, and the base's own table is too large to stay in a core's cache.
+    near: Vec<Seen>,
     /// Typedefs are known by their names, as structs are.
     pub(crate) typedefs_by_name: bool,
     cu: u64,
@@ -137,20 +210,22 @@ impl<'f, 's> Worker<'f, 's> {
         base: Option<&'f BaseIndex>,
         store: &'s Store,
     ) -> Self {
+        let spare = Spare::take(base.map_or(0, BaseIndex::serial));
         Self {
             text,
             features,
             base,
             store,
-            unit: Unit::default(),
-            locals: Vec::new(),
+            unit: spare.unit,
+            locals: spare.locals,
             mentioned: NameSet::default(),
             diags: Vec::new(),
-            seen: HashTable::new(),
-            seen_protos: HashTable::new(),
-            stack: Vec::new(),
-            scratch: Vec::new(),
-            words: Vec::new(),
+            seen: spare.seen,
+            seen_protos: spare.seen_protos,
+            stack: spare.stack,
+            scratch: spare.scratch,
+            words: spare.words,
+            near: spare.near,
             typedefs_by_name: false,
             cu: 0,
             int: None,
@@ -219,13 +294,20 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     #[inline]
-    fn find(&self, hash: Hash) -> Option<Seen> {
-        if let Some((node, name_no)) = self.base.and_then(|b| b.find(hash)) {
-            return Some(Seen {
-                hash,
-                node,
-                name_no,
-            });
+    fn find(&mut self, hash: Hash) -> Option<Seen> {
+        if let Some(base) = self.base {
+            let near = &mut self.near[hash.b as usize % NEAR];
+            if near.hash == hash {
+                return Some(*near);
+            }
+            if let Some((node, name_no)) = base.find(hash) {
+                *near = Seen {
+                    hash,
+                    node,
+                    name_no,
+                };
+                return Some(*near);
+            }
         }
         self.seen.find(hash.a, |s| s.hash == hash).copied()
     }

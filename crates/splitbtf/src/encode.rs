@@ -305,7 +305,7 @@ impl<'f> File<'f> {
                 });
             }
             out.states = judge.states;
-            out.diags = w.diags;
+            out.diags = std::mem::take(&mut w.diags);
             lock(&outs).push(out);
         };
         if threads > 1 {
