@@ -1,0 +1,154 @@
+//! What the init process reports: one event a line.
+//!
+//! ```text
+//! kernel 6.12.117+deb12-cloud-amd64
+//! log foo BPF: [107001] Invalid name_offset:99      kernel log during a step
+//! load foo 0 same                                   errno, BTF in sysfs
+//! verdict row-12 22 Invalid magic                   errno, last line of the log
+//! end
+//! ```
+
+use std::collections::BTreeMap;
+
+/// A line of the report that cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReportError(String);
+
+impl std::fmt::Display for ReportError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "unreadable line in the report: `{}`", self.0)
+    }
+}
+
+impl std::error::Error for ReportError {}
+
+/// `/sys/kernel/btf/<module>` after a module was loaded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BtfSeen {
+    /// It holds what the `.BTF` section held.
+    Same,
+    /// It holds something else.
+    Differs,
+    /// It is not there.
+    Absent,
+}
+
+/// What became of a module.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Loaded {
+    /// Error number of `finit_module`, 0 if it succeeded.
+    pub errno: i32,
+    /// The module's BTF in sysfs.
+    pub btf: BtfSeen,
+}
+
+impl Loaded {
+    /// Whether the kernel took module and BTF.
+    pub fn is_accepted(&self) -> bool {
+        self.errno == 0 && self.btf != BtfSeen::Absent
+    }
+}
+
+/// What `BPF_BTF_LOAD` said about a blob.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verdict {
+    /// Error number, 0 if the BTF was accepted.
+    pub errno: i32,
+    /// Last line of the verifier's log.
+    pub line: String,
+}
+
+/// All that was reported, by the names of the steps.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// Release of the booted kernel.
+    pub kernel: String,
+    /// Modules.
+    pub loaded: BTreeMap<String, Loaded>,
+    /// Blobs.
+    pub verdicts: BTreeMap<String, Verdict>,
+    /// Lines of the kernel log that belong to a step.
+    pub logs: BTreeMap<String, Vec<String>>,
+    /// The plan was carried out to the end.
+    pub is_complete: bool,
+}
+
+impl Report {
+    /// Reads a report; it may have been cut short.
+    ///
+    /// # Errors
+    /// [`ReportError`] for the first line that makes no sense.
+    pub fn parse(text: &str) -> Result<Self, ReportError> {
+        let mut report = Self::default();
+        for line in text.lines().map(str::trim_end) {
+            report
+                .line(line)
+                .ok_or_else(|| ReportError(line.to_owned()))?;
+        }
+        Ok(report)
+    }
+
+    fn line(&mut self, line: &str) -> Option<()> {
+        let (event, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match event {
+            "" => {}
+            "kernel" => rest.clone_into(&mut self.kernel),
+            "end" => self.is_complete = true,
+            "log" => {
+                let (step, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                let lines = self.logs.entry(step.to_owned()).or_default();
+                lines.push(text.to_owned());
+            }
+            "load" => {
+                let mut words = rest.split(' ');
+                let step = words.next()?.to_owned();
+                let errno = words.next()?.parse().ok()?;
+                let btf = match words.next()? {
+                    "same" => BtfSeen::Same,
+                    "differs" => BtfSeen::Differs,
+                    "absent" => BtfSeen::Absent,
+                    _ => return None,
+                };
+                self.loaded.insert(step, Loaded { errno, btf });
+            }
+            "verdict" => {
+                let (step, rest) = rest.split_once(' ')?;
+                let (errno, line) = rest.split_once(' ').unwrap_or((rest, ""));
+                let verdict = Verdict {
+                    errno: errno.parse().ok()?,
+                    line: line.to_owned(),
+                };
+                self.verdicts.insert(step.to_owned(), verdict);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_collected_by_step() {
+        let report = Report::parse(
+            "kernel 6.12.117\nlog foo BPF: a\nlog foo BPF: b\nload foo 0 absent\r\n\
+             load bar 0 same\nverdict row-1 22 [2] INT x  y\nverdict row-2 0\nend\n",
+        )
+        .unwrap();
+        assert_eq!(report.kernel, "6.12.117");
+        assert_eq!(report.logs["foo"], ["BPF: a", "BPF: b"]);
+        assert!(!report.loaded["foo"].is_accepted());
+        assert!(report.loaded["bar"].is_accepted());
+        assert_eq!(report.verdicts["row-1"].line, "[2] INT x  y");
+        assert_eq!(report.verdicts["row-2"].errno, 0);
+        assert!(report.is_complete);
+    }
+
+    #[test]
+    fn a_strange_line_is_an_error() {
+        assert!(Report::parse("load foo zero same").is_err());
+        assert!(Report::parse("panic").is_err());
+    }
+}
