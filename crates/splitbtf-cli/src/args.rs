@@ -142,9 +142,11 @@ pub(crate) struct OutputArgs {
     pub(crate) into: Option<PathBuf>,
 }
 
+/// Heading of the options in [`RuleArgs`].
+const RULES: &str = "Encoding rules";
+
 /// What is encoded, and how.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Encoding rules")]
 pub(crate) struct RuleArgs {
     /// What to encode beyond plain types [default: default].
     ///
@@ -171,6 +173,7 @@ pub(crate) struct RuleArgs {
     ///   layout              a layout section (Linux 7.1)
     #[arg(
         long,
+        help_heading = RULES,
         value_name = "LIST",
         default_value_t = Features::DEFAULT,
         hide_default_value = true,
@@ -180,41 +183,52 @@ pub(crate) struct RuleArgs {
     pub(crate) features: Features,
 
     /// Only encode CUs written in these languages (c, c11, rust, asm, …).
-    #[arg(long, value_name = "LIST", value_parser = lang::parse_value)]
+    #[arg(long, help_heading = RULES, value_name = "LIST", value_parser = lang::parse_value)]
     pub(crate) lang: Option<lang::Languages>,
 
-    /// Leave out CUs written in these languages.
-    #[arg(long, value_name = "LIST", value_parser = lang::parse_value)]
+    /// Leave out CUs written in these languages [default: rust, unless --lang is given].
+    #[arg(long, help_heading = RULES, value_name = "LIST", value_parser = lang::parse_value)]
     pub(crate) lang_exclude: Option<lang::Languages>,
 
     /// Leave out CUs whose name begins with PREFIX; may be given several times.
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, help_heading = RULES, value_name = "PREFIX")]
     pub(crate) exclude_cu: Vec<String>,
 
     /// Leave out functions of assembler CUs, whose prototypes DWARF does not know.
-    #[arg(long)]
+    #[arg(long, help_heading = RULES)]
     pub(crate) drop_asm_functions: bool,
 }
 
 /// Print the types of a BTF.
 ///
-/// The default is the listing of `bpftool btf dump`, byte for byte.
+/// The default is the listing of `bpftool btf dump`, byte for byte; its command line, `file
+/// FILE format c`, is understood as well.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "splitbtf dump [OPTIONS] FILE",
+    after_long_help = "\
+Examples:
+  splitbtf dump vmlinux                         all types, one after the other
+  splitbtf dump --format c vmlinux > vmlinux.h  a header for BPF programs
+  splitbtf dump --type 'struct file' vmlinux    one type
+  splitbtf dump -f c -t sk_buff vmlinux         one type as C, with all it needs
+  splitbtf dump -j /sys/kernel/btf/ext4         a module of the running kernel, as JSON"
+)]
 pub(crate) struct DumpArgs {
     /// An ELF file with .BTF, or a raw BTF file.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) words: Vec<PathBuf>,
 
     /// The base of a split BTF.
     ///
-    /// Without it, a split BTF gets the distilled base in its own file, /sys/kernel/btf/vmlinux
-    /// if FILE lies in /sys/kernel/btf, or a file `vmlinux` beside FILE or above it.
-    #[arg(short = 'B', long, value_name = "FILE")]
+    /// Without it, a split BTF gets the distilled base in its own file, or a `vmlinux` beside
+    /// the file or above it, or that of its kernel release.
+    #[arg(short = 'B', long, visible_alias = "base-btf", value_name = "FILE")]
     pub(crate) base: Option<PathBuf>,
 
-    /// Which form to print.
-    #[arg(short, long, value_enum, default_value_t = DumpFormat::Raw)]
-    pub(crate) format: DumpFormat,
+    /// Which form to print [default: raw].
+    #[arg(short, long, value_enum)]
+    pub(crate) format: Option<DumpFormat>,
 
     /// JSON, the same as `--format json`.
     #[arg(short, long, conflicts_with = "format")]
@@ -224,13 +238,23 @@ pub(crate) struct DumpArgs {
     #[arg(short, long, conflicts_with = "format")]
     pub(crate) pretty: bool,
 
+    /// Only the types of this name, in C with all they need; may be given several times.
+    ///
+    /// `struct`, `union`, `enum`, `typedef`, `func` or `var` before the name picks one kind.
+    #[arg(short, long = "type", value_name = "NAME")]
+    pub(crate) types: Vec<String>,
+
+    /// Only the type of this id; may be given several times.
+    #[arg(long = "id", value_name = "ID")]
+    pub(crate) ids: Vec<u32>,
+
     /// In C, keep the order of ids instead of sorting by name.
     #[arg(long)]
     pub(crate) unsorted: bool,
 
-    /// Only the type of this name, in C with all it depends on; may be given several times.
-    #[arg(short, long = "type", value_name = "NAME")]
-    pub(crate) types: Vec<String>,
+    /// In C, begin with the types of a split BTF itself, not with those of its base too.
+    #[arg(long)]
+    pub(crate) own: bool,
 }
 
 /// Forms of a dump.
@@ -249,7 +273,13 @@ pub(crate) enum DumpFormat {
 /// Ids, order and string offsets do not count. A difference is reported at the smallest type
 /// that changed, not at every type that contains it.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Exit status: 0 same; 1 different; 2 trouble.")]
+#[command(after_long_help = "\
+Examples:
+  splitbtf diff old/vmlinux new/vmlinux
+  splitbtf diff -B vmlinux ext4.ko ext4.btf       two encodings of one module
+  splitbtf diff --base-a old/vmlinux --base-b new/vmlinux old/modules new/modules
+
+Exit status: 0 same; 1 different; 2 trouble.")]
 pub(crate) struct DiffArgs {
     /// A file or a folder.
     #[arg(value_name = "A")]
@@ -366,7 +396,15 @@ pub(crate) enum Role {
 }
 
 /// Say what takes the space in a BTF.
+///
+/// Prints types and bytes by kind, with the strings; for several files a line each and then
+/// the sum of all.
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  splitbtf size vmlinux
+  splitbtf size -B vmlinux lib/modules/6.12
+  splitbtf size --json ext4.ko | jq .kinds.STRUCT")]
 pub(crate) struct SizeArgs {
     /// ELF files with .BTF, raw BTF files, or folders of kernel modules.
     #[arg(required = true, value_name = "PATH")]
@@ -386,6 +424,10 @@ pub(crate) struct SizeArgs {
 /// For a type: why it was not found in the base, named at the first member that differs. For
 /// a function: whether it was encoded, and if not, why.
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  splitbtf explain -B vmlinux ext4.ko 'struct inode'   why is it in the module?
+  splitbtf explain vmlinux tcp_v4_rcv                  why is it not in the BTF?")]
 pub(crate) struct ExplainArgs {
     /// An ELF file with DWARF, such as a module.
     #[arg(value_name = "FILE")]

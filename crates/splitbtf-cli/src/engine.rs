@@ -14,7 +14,7 @@ use splitbtf::{BaseIndex, Encoded, ErrorKind, Options, Output, Skipped, Written}
 
 use crate::args::RuleArgs;
 use crate::btf_file::{self, BtfBytes, NoBtf};
-use crate::report;
+use crate::{panics, report};
 
 /// Where a result goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,20 +146,105 @@ pub(crate) fn options(rules: &RuleArgs) -> Options {
     options
 }
 
-/// Opens a base: an ELF file with `.BTF`, raw BTF, or an ELF file with DWARF only, which is
-/// encoded first.
-pub(crate) fn open_base(path: &Path, options: &Options) -> anyhow::Result<BaseIndex> {
+/// The library's `encode`, with advice in its errors; a panic is an error too.
+fn library_encode(
+    path: &Path,
+    base: Option<&BaseIndex>,
+    options: &Options,
+) -> anyhow::Result<Encoded> {
+    panics::caught(|| match splitbtf::encode(path, base, options) {
+        Ok(encoded) => Ok(encoded),
+        Err(error) => Err(advise(error)),
+    })
+    .map_err(|error| match error.is::<splitbtf::Error>() {
+        true => error,
+        false => error.context(path.display().to_string()),
+    })
+}
+
+/// Opens a base: an ELF file with `.BTF`, raw BTF, or, if `encode_dwarf`, an ELF file with
+/// DWARF only, which is encoded first.
+pub(crate) fn open_base(
+    path: &Path,
+    options: &Options,
+    encode_dwarf: bool,
+) -> anyhow::Result<BaseIndex> {
     let bytes = match BtfBytes::read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
             let Some(NoBtf { has_dwarf: true }) = error.downcast_ref() else {
                 return Err(error);
             };
-            let encoded = splitbtf::encode(path, None, options).map_err(advise)?;
+            if !encode_dwarf {
+                bail!(
+                    "{}: no .BTF section: this kernel has no BTF that modules could continue; \
+                     build it with CONFIG_DEBUG_INFO_BTF first",
+                    path.display()
+                );
+            }
+            let encoded = library_encode(path, None, options)?;
             return Ok(BaseIndex::new(Arc::new(encoded.btf)));
         }
     };
     Ok(BaseIndex::new(btf_file::parse_base(path, &bytes)?))
+}
+
+/// Encodes one file and writes nothing. A file without DWARF is an error.
+pub(crate) fn read(
+    path: &Path,
+    base: Option<&BaseIndex>,
+    options: &Options,
+) -> anyhow::Result<Encoded> {
+    let encoded = library_encode(path, base, options)?;
+    require_dwarf(path, &encoded)?;
+    Ok(encoded)
+}
+
+fn require_dwarf(path: &Path, encoded: &Encoded) -> anyhow::Result<()> {
+    if encoded.no_dwarf {
+        bail!(
+            "{}: no DWARF (section .debug_info): build with -g, or give the debug file of a \
+             stripped one",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// Whether a module is of the kernel that its base describes.
+///
+/// Nothing in either file ties them together. But every module has a `struct module` and so
+/// does every kernel, and it leads to much of the kernel's types: those of one build are the
+/// same, so that the split BTF has none of its own. If it has one, the base is of another
+/// build, which is returned as a warning; and if the sizes differ, the module cannot be
+/// loaded there at all (the kernel compares them, `kernel/module/main.c`, `setup_load_info`),
+/// and its BTF would be of no use but to hide that a file was mistaken.
+fn check_kernel(path: &Path, btf: &Btf) -> anyhow::Result<Option<String>> {
+    let is_module =
+        |ty: &btf_builder::Type<'_>| ty.kind() == Kind::Struct && ty.name() == b"module";
+    let Some(base) = btf.base() else {
+        return Ok(None);
+    };
+    let Some(own) = btf.own_types().find(is_module) else {
+        return Ok(None);
+    };
+    let Some(theirs) = base.all_types().find(is_module) else {
+        return Ok(None);
+    };
+    if own.size() != theirs.size() {
+        bail!(
+            "{}: built for another kernel than the base: its struct module has {} bytes, that \
+             of the base {}; give the vmlinux of the same build",
+            path.display(),
+            own.size_or_type(),
+            theirs.size_or_type()
+        );
+    }
+    Ok(Some(
+        "its struct module is not that of the base, which seems to be of another build \
+         (`splitbtf explain` shows the difference)"
+            .to_owned(),
+    ))
 }
 
 /// Encodes one file and writes the result.
@@ -175,14 +260,11 @@ pub(crate) fn encode(
     btf_ids: bool,
     empty_without_dwarf: bool,
 ) -> anyhow::Result<Outcome> {
-    let encoded = splitbtf::encode(path, base, options).map_err(advise)?;
-    if encoded.no_dwarf && !empty_without_dwarf {
-        bail!(
-            "{}: no DWARF (section .debug_info): build with -g, or give the debug file of a \
-             stripped one",
-            path.display()
-        );
+    let encoded = library_encode(path, base, options)?;
+    if !empty_without_dwarf {
+        require_dwarf(path, &encoded)?;
     }
+    let doubt = check_kernel(path, &encoded.btf)?;
     let mut phases = Phases::default();
     for &(name, time) in &encoded.stats.phases {
         phases.push(name, time);
@@ -196,6 +278,7 @@ pub(crate) fn encode(
     outcome.btf_bytes = output.btf.len() as u64;
     outcome.distilled_base_bytes = output.base.as_ref().map_or(0, |base| base.len() as u64);
     outcome.skipped = encoded.skipped;
+    outcome.warnings.extend(doubt);
     let begun = Instant::now();
     match target {
         Target::Detached(file) => write_raw(&output, file)?,
@@ -214,14 +297,30 @@ pub(crate) fn encode(
 
 /// Writes `.BTF` to `file`, and `.BTF.base`, if there is one, to a file beside it.
 fn write_raw(output: &Output, file: &Path) -> anyhow::Result<()> {
-    let cannot = || format!("{}: cannot write", file.display());
-    elf_io::write_file(file, &output.btf, WriteOptions::default()).with_context(cannot)?;
+    write_file(file, &output.btf)?;
     if let Some(base) = &output.base {
         let mut name = file.as_os_str().to_owned();
         name.push(".base");
-        elf_io::write_file(Path::new(&name), base, WriteOptions::default()).with_context(cannot)?;
+        write_file(Path::new(&name), base)?;
     }
     Ok(())
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_file(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    // What a temporary file could not be made for says less than that there is no folder.
+    if let Some(folder) = file
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty() && !dir.exists())
+    {
+        bail!(
+            "{}: cannot write: there is no folder {}",
+            file.display(),
+            folder.display()
+        );
+    }
+    elf_io::write_file(file, bytes, WriteOptions::default())
+        .with_context(|| format!("{}: cannot write", file.display()))
 }
 
 /// Encodes several files into one BTF; returns the outcome of each, without sizes, and the
@@ -238,16 +337,18 @@ pub(crate) fn encode_together(
     let mut several = false;
     let mut outcomes = Vec::new();
     for path in paths {
-        let mut encoded = match splitbtf::encode(path, base, options) {
-            Err(error) if is_not_elf(&error) => {
+        let mut encoded = match library_encode(path, base, options) {
+            Err(error) if error.downcast_ref().is_some_and(is_not_elf) => {
                 outcomes.push(Outcome {
                     no_dwarf: true,
                     ..Outcome::default()
                 });
                 continue;
             }
-            result => result.map_err(advise)?,
+            result => result?,
         };
+        let mut outcome = Outcome::of(&encoded);
+        let doubt = check_kernel(path, &encoded.btf)?;
         let btf = std::mem::replace(&mut encoded.btf, Btf::new_empty(Endian::Little));
         match &mut all {
             None => all = Some(btf),
@@ -263,8 +364,8 @@ pub(crate) fn encode_together(
                 several = true;
             }
         }
-        let mut outcome = Outcome::of(&encoded);
         outcome.skipped = encoded.skipped;
+        outcome.warnings.extend(doubt);
         outcomes.push(outcome);
     }
     let mut btf = match (all, base) {

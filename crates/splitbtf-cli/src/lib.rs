@@ -8,14 +8,17 @@ mod batch;
 mod btf_file;
 mod cmd;
 mod engine;
+mod first_difference;
 mod inputs;
 mod jobs;
 mod jobserver;
 mod lang;
 mod pahole;
+mod panics;
 mod progress;
 mod report;
 mod stdout;
+mod type_name;
 mod units;
 
 use std::ffi::OsStr;
@@ -38,6 +41,7 @@ pub fn main_by_name() -> ExitCode {
 
 /// Runs splitbtf, whatever the program is called.
 pub fn splitbtf_main() -> ExitCode {
+    panics::silence();
     match Cli::parse().command {
         Command::Encode(args) => cmd::encode::run(&args),
         Command::Diff(args) => cmd::diff::run(&args),
@@ -50,6 +54,7 @@ pub fn splitbtf_main() -> ExitCode {
 
 /// Runs pahole, whatever the program is called.
 pub fn pahole_main() -> ExitCode {
+    panics::silence();
     pahole::run()
 }
 

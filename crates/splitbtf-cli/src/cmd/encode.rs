@@ -70,7 +70,7 @@ impl Plan {
         let pool = Pool::new(threads, u64::MAX, JobServer::from_env())?;
         let options = engine::options(&args.rules);
         let base = match &args.base {
-            Some(path) => Some(pool.run(|| engine::open_base(path, &options))?),
+            Some(path) => Some(pool.run(|| engine::open_base(path, &options, true))?),
             None => None,
         };
         let base_time = begun.elapsed();

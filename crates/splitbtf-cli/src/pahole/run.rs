@@ -8,7 +8,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use elf_io::WriteOptions;
 use splitbtf::{BaseIndex, Mismatch, Options, SkipReason, Skipped};
 
 use super::high::{Encode, HighError, Request};
@@ -104,7 +103,7 @@ fn encode_all(request: &Encode) -> anyhow::Result<bool> {
     pool.run(|| {
         let base = match &request.base {
             Some(path) => Some(
-                engine::open_base(path, &options)
+                engine::open_base(path, &options, false)
                     .with_context(|| "cannot use the file given with --btf_base")?,
             ),
             None => None,
@@ -161,12 +160,12 @@ fn detached(
         .mode(0o640)
         .open(file)
         .is_ok();
-    let written = elf_io::write_file(file, &bytes, WriteOptions::default());
+    let written = engine::write_file(file, &bytes);
     if written.is_err() && is_new {
         // Nothing that looks like a result may stay behind.
         let _ = fs::remove_file(file);
     }
-    written.with_context(|| format!("{}: cannot write", file.display()))
+    written
 }
 
 /// Says what there is to say of an input that was encoded: with `-V`, which functions are not
