@@ -422,7 +422,10 @@ impl Judge {
                 if index >= abi.n_regs {
                     break;
                 }
-                if let Some(reg) = info.fact.reg {
+                // Where nobody wrote down the ABI's registers, no register is the wrong one.
+                if let Some(reg) = info.fact.reg
+                    && !abi.regs.is_empty()
+                {
                     let end = index.saturating_add(slots).min(abi.n_regs);
                     let window = abi.regs.get(index..end).unwrap_or_default();
                     info.unexpected |= !window.contains(&reg);
