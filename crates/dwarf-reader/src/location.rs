@@ -390,6 +390,18 @@ fn rnglists<const BE: bool, R: Relocate>(
             .at(Section::Rnglists, at, size, raw)
             .map_err(ErrorKind::Relocation)
     };
+    let indexed = |cur: &mut Cursor<'_, BE>| -> Result<Target> {
+        let off = cur
+            .uleb()?
+            .checked_mul(u64::from(size))
+            .and_then(|n| n.checked_add(func.addr_base));
+        let off = off.ok_or(ErrorKind::UnexpectedEnd(".debug_addr"))?;
+        let start = usize::try_from(off).unwrap_or(usize::MAX);
+        let raw = Cursor::<BE>::new(s.addr, start, ".debug_addr").address(size)?;
+        relocate
+            .at(Section::Addr, off, size, raw)
+            .map_err(ErrorKind::Relocation)
+    };
     loop {
         let kind = cur.u8()?;
         match c::DwRle(kind) {
@@ -407,11 +419,12 @@ fn rnglists<const BE: bool, R: Relocate>(
                 cur.uleb()?;
                 starts.push(plus(base, begin));
             }
-            // Address tables: the unit's base is not at hand here, and no kernel compiler emits these.
-            c::DW_RLE_end_of_list
-            | c::DW_RLE_base_addressx
-            | c::DW_RLE_startx_endx
-            | c::DW_RLE_startx_length => return Ok(()),
+            c::DW_RLE_base_addressx => base = indexed(&mut cur)?,
+            c::DW_RLE_startx_endx | c::DW_RLE_startx_length => {
+                starts.push(indexed(&mut cur)?);
+                cur.uleb()?;
+            }
+            c::DW_RLE_end_of_list => return Ok(()),
             _ => return Err(ErrorKind::UnknownForm(u64::from(kind))),
         }
     }

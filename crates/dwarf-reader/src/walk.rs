@@ -145,6 +145,8 @@ pub struct Func {
     pub ranges: Option<u64>,
     /// The unit's `DW_AT_low_pc`, the base of its range lists.
     pub unit_base: Target,
+    /// The unit's `DW_AT_addr_base`: where its part of `.debug_addr` starts.
+    pub addr_base: u64,
     /// Offset of the DIE from the start of the group of units, in bytes.
     pub off: u32,
     /// `DW_AT_type`: what it returns.
@@ -931,6 +933,7 @@ impl Unit {
             }),
             ranges: a.get(Slot::Ranges),
             unit_base: cx.unit_base,
+            addr_base: cx.addr_base,
             off,
             ty: a.ty(),
             origin: a.off(Slot::Origin),
