@@ -660,7 +660,7 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     fn int_type(&mut self, name: Str, size: u32, encoding: u32, key: Key) -> Local {
-        let data = encoding << 24 | size * 8;
+        let data = (encoding << 24) | (size * 8);
         let hash = shape::int(self.text.hash(name), size, data);
         let seen = self.find(hash).unwrap_or_else(|| {
             self.intern(hash, key, NodeKind::Int, NO_NAME, |w| {

@@ -877,7 +877,7 @@ fn is_packed(unit: &Unit, i: usize, address_size: u64) -> bool {
     if end.div_ceil(8) < t.size {
         return false;
     }
-    misaligned || t.size % largest != 0
+    misaligned || !t.size.is_multiple_of(largest)
 }
 
 fn full_size(unit: &Unit, r: TypeRef, address_size: u64, depth: u32) -> u64 {

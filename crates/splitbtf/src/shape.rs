@@ -109,6 +109,10 @@ pub(crate) fn anonymous() -> u64 {
 /// What a hash is of. The discriminants only have to differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "the kinds are called that in BTF"
+)]
 pub(crate) enum Tag {
     Int = 1,
     Float,
