@@ -748,7 +748,7 @@ fn type_size(unit: &Unit, mut r: TypeRef, address_size: u64) -> u64 {
         if t.size != 0 && t.tag != TypeTag::Array {
             return t.size;
         }
-        r = t.ty;
+        r = if t.declaration { t.origin } else { t.ty };
     }
     0
 }

@@ -190,6 +190,8 @@ fn var_size(w: &Worker<'_, '_>, mut r: dwarf_reader::TypeRef) -> u64 {
                     .map_or(8, |h| u64::from(h.address_size()));
                 return times.saturating_mul(if t.size == 0 { address } else { t.size });
             }
+            // What stands for a type in a unit of its own.
+            _ if t.declaration && w.unit.type_at(t.origin).is_some_and(|j| j != i) => r = t.origin,
             T::Enum if !t.flag => return times.saturating_mul(4),
             _ => return times.saturating_mul(t.size),
         }
