@@ -585,7 +585,8 @@ impl<'p, 'u> Differ<'p, 'u> {
     }
 
     /// Fills in what anonymous types are to be blamed on: what they refer to
-    /// if that leads to a root, else what refers to them.
+    /// if that leads to a root, else what refers to them, else their likeness
+    /// on the other side.
     fn blame(&self, list: &mut [Unequal], by_node: &HashMap<Node, UnequalIdx, Hasher>) {
         let universe = &self.partition.universe;
         let entries = |nodes: &mut dyn Iterator<Item = Node>| {
@@ -614,11 +615,38 @@ impl<'p, 'u> Differ<'p, 'u> {
             .filter(|&i| !is_anonymous[i] && list[i].because.is_empty())
             .collect();
         let mut root_of = vec![None; list.len()];
+        spread(roots.iter().copied(), &reversed(list), &mut root_of);
+        // Nothing refers to a tag.
+        anonymous.retain(|&(i, node)| root_of[i].is_none() && self.kind(node) != Kind::DeclTag);
+        for &(i, node) in &anonymous {
+            list[i].because = entries(&mut self.referrers(node));
+        }
+
+        // What is left over belongs to no named type of its own side: the
+        // encoder emitted it for a type that it then took from the base.
+        // Where the other side has an unequal type that reads the same, they
+        // stand for each other.
         spread(roots.into_iter(), &reversed(list), &mut root_of);
+        anonymous.retain(|&(i, _)| root_of[i].is_none());
+        if anonymous.is_empty() {
+            return;
+        }
+        let mut readings = BTreeMap::<_, Vec<UnequalIdx>>::new();
+        for (i, entry) in list.iter().enumerate() {
+            let reached = is_anonymous[i] && root_of[i].is_some();
+            if let Some(ty) = entry.single().filter(|_| reached).and_then(|n| self.ty(n)) {
+                let side = entry.left.is_some();
+                readings
+                    .entry((side, ty.kind(), declaration(ty)))
+                    .or_default()
+                    .push(i);
+            }
+        }
         for (i, node) in anonymous {
-            // Nothing refers to a tag.
-            if root_of[i].is_none() && self.kind(node) != Kind::DeclTag {
-                list[i].because = entries(&mut self.referrers(node));
+            let other_side = list[i].left.is_none();
+            let Some(ty) = self.ty(node) else { continue };
+            if let Some(others) = readings.get(&(other_side, ty.kind(), declaration(ty))) {
+                list[i].because.clone_from(others);
             }
         }
     }

@@ -364,6 +364,39 @@ fn a_type_that_one_side_has_in_its_base_is_moved_not_missing() {
 }
 
 #[test]
+fn an_orphan_stands_for_its_likeness_on_the_other_side() {
+    // Both sides have a pointer to a function that takes `struct bus *` and a
+    // definition of `struct dimm`. The left has its own copy of `bus`, the
+    // right takes the one of the base, and there nothing needs the pointer.
+    let mut base = empty();
+    let fwd = base.add_fwd("dimm", FwdKind::Struct).unwrap();
+    let ptr = base.add_ptr(fwd).unwrap();
+    base.add_struct("bus", 8).unwrap();
+    base.add_field("dimm", ptr, 0, 0).unwrap();
+    let base = Arc::new(base);
+    let build = |own: bool| {
+        let mut btf = Btf::new_split(Arc::clone(&base));
+        let dimm = btf.add_struct("dimm", 4).unwrap();
+        let ptr = btf.add_ptr(dimm).unwrap();
+        let mut bus = TypeId(3);
+        if own {
+            bus = btf.add_struct("bus", 8).unwrap();
+            btf.add_field("dimm", ptr, 0, 0).unwrap();
+        }
+        let bus_ptr = btf.add_ptr(bus).unwrap();
+        let proto = btf.add_func_proto(TypeId::VOID).unwrap();
+        btf.add_func_param("", bus_ptr).unwrap();
+        btf.add_func_param("", ptr).unwrap();
+        btf.add_ptr(proto).unwrap();
+        btf
+    };
+    let diff = compare(&build(true), &build(false));
+    assert_eq!(names(&diff.only_left), ["bus"]);
+    assert!(diff.only_right.is_empty(), "{}", diff.text("l", "r"));
+    assert!(diff.affected.iter().all(|a| a.because == "struct bus"));
+}
+
+#[test]
 fn damaged_ids_compare_without_a_panic() {
     // Ids past the end get in through the builder, which does not look.
     let mut left = empty();
