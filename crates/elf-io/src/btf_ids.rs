@@ -18,13 +18,18 @@
 //! Where that leaves doubt, resolution refuses instead of guessing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use crate::elf::{Elf, SectionIdx};
 use crate::encoding::Encoding;
 use crate::error::{ErrorKind, Result};
+use crate::old_split;
 
 /// `BTF_SET8_KFUNCS`, the flag of a set8 whose entries are kfuncs (kernel 6.9 and later).
 const SET8_KFUNCS: u32 = 1;
+
+/// Largest number of pairs of a function and an id that are tried when the base of the old ids is gone.
+const MAX_COMPARISONS: usize = 1 << 26;
 
 /// What an entry asks for. Declaration order is that of `resolve_btfids`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,6 +125,10 @@ pub struct BtfIds<'d> {
     encoding: Encoding,
     slots: Vec<Slot<'d>>,
     sets: Vec<Set<'d>>,
+    /// The file's `.BTF`, if it is a module's.
+    split: Option<&'d [u8]>,
+    /// Names by id, as far as `split` alone tells them.
+    old_names: OnceLock<BTreeMap<u32, &'d str>>,
 }
 
 impl<'d> BtfIds<'d> {
@@ -247,12 +256,18 @@ impl<'d> BtfIds<'d> {
                 .into());
             }
         }
+        let split = elf
+            .section_by_name(".BTF")
+            .filter(|_| elf.is_relocatable())
+            .and_then(|idx| elf.raw_section_data(idx).ok());
         Ok(Some(Self {
             section,
             data,
             encoding: elf.encoding(),
             slots,
             sets,
+            split,
+            old_names: OnceLock::new(),
         }))
     }
 
@@ -265,7 +280,9 @@ impl<'d> BtfIds<'d> {
     /// function beside its id.
     ///
     /// `old_name` gives the name of the function that had an id in the BTF from which the section was resolved before:
-    /// the split BTF of the module together with the base of that time. It is asked only about sets that have ids.
+    /// the split BTF of the module together with the base of that time. It is asked only about sets that have ids. If
+    /// its answers do not fit a set, because the base is not the one of that time, the names in the module's own
+    /// `.BTF` are tried without a base.
     ///
     /// # Errors
     ///
@@ -382,7 +399,11 @@ impl<'d> BtfIds<'d> {
                     .take()
                     .map(|(_, flags)| flags);
             }
-        } else if let Some(of_entries) = self.members_by_old_id(set, &entries, old_name) {
+        } else if let Some(of_entries) =
+            self.members_by_old_id(set, &entries, old_name).or_else(|| {
+                self.members_by_old_id(set, &entries, &|id| self.old_names().get(&id).copied())
+            })
+        {
             for (entry, member) in entries.iter_mut().zip(of_entries) {
                 if let Some(member) = member {
                     of_members[member] = entry.take().map(|(_, flags)| flags);
@@ -436,6 +457,65 @@ impl<'d> BtfIds<'d> {
             of_entries.push(Some(by_name.get_mut(old_name(*id)?)?.pop()?));
         }
         Some(of_entries)
+    }
+
+    /// Names by id from the module's `.BTF` alone: empty unless there is exactly one id for its first own type with
+    /// which the ids of all resolved kfunc sets belong to members of their sets.
+    fn old_names(&self) -> &BTreeMap<u32, &'d str> {
+        self.old_names.get_or_init(|| {
+            let functions = self
+                .split
+                .and_then(old_split::functions)
+                .unwrap_or_default();
+            let mut of_sets = Vec::new();
+            for set in self.sets.iter().filter(|set| set.width == 8) {
+                let ids: Vec<u32> = (1..=set.count())
+                    .map(|i| self.word(set.at + i * set.width))
+                    .collect();
+                let members: BTreeSet<&str> =
+                    set.members.iter().map(|m| self.slots[*m].name).collect();
+                of_sets.push((ids, members));
+            }
+            // Far more than any kernel has; a file that is made to waste time shall not.
+            let n_ids: usize = of_sets.iter().map(|(ids, _)| ids.len()).sum();
+            if functions.len().saturating_mul(n_ids) > MAX_COMPARISONS {
+                return BTreeMap::new();
+            }
+            let all_ids = of_sets.iter().flat_map(|(ids, _)| ids.iter().copied());
+            let Some(lowest) = all_ids.filter(|id| *id != 0).min() else {
+                return BTreeMap::new();
+            };
+            // The lowest id is that of some function of the module.
+            let mut found = None;
+            for (index, _) in &functions {
+                let Some(first) = lowest.checked_sub(*index).filter(|first| *first != 0) else {
+                    continue;
+                };
+                let name_of = |id: u32| {
+                    let index = id.checked_sub(first)?;
+                    let at = functions
+                        .binary_search_by_key(&index, |(index, _)| *index)
+                        .ok()?;
+                    Some(functions[at].1)
+                };
+                let fits = of_sets.iter().all(|(ids, members)| {
+                    let known = |id: &u32| {
+                        *id == 0 || name_of(*id).is_some_and(|name| members.contains(name))
+                    };
+                    ids.iter().all(known)
+                });
+                if fits && found.replace(first).is_some() {
+                    return BTreeMap::new();
+                }
+            }
+            let Some(first) = found else {
+                return BTreeMap::new();
+            };
+            functions
+                .iter()
+                .map(|(index, name)| (first + index, *name))
+                .collect()
+        })
     }
 }
 

@@ -9,7 +9,7 @@
 //! 3. [`DebugSections`] collects the DWARF sections, and [`RelocTable`] resolves the relocations that a relocatable
 //!    file (`ET_REL`, a kernel module) still has on them.
 //!
-//! Nothing here knows what DWARF or BTF contents mean.
+//! Nothing here knows what DWARF contents mean, nor BTF contents, but for the names that `.BTF_ids` asks about.
 
 mod btf_ids;
 mod compress;
@@ -18,6 +18,7 @@ mod elf;
 mod encoding;
 mod error;
 mod note;
+mod old_split;
 mod open;
 mod relocate;
 mod rewrite;

@@ -13,6 +13,15 @@ use test_kit::mutate::Random;
 
 /// A file whose `.BTF_ids` has these words and symbols, as (name, byte offset, byte size).
 fn file(enc: Encoding, words: &[u32], symbols: &[(&'static str, u64, u64)]) -> Vec<u8> {
+    file_with_btf(enc, words, symbols, None)
+}
+
+fn file_with_btf(
+    enc: Encoding,
+    words: &[u32],
+    symbols: &[(&'static str, u64, u64)],
+    btf: Option<&[u8]>,
+) -> Vec<u8> {
     let mut b = Builder::new(enc, c::EM_X86_64);
     b.add(progbits(".text", &[0; 3]));
     let mut data = Bytes::new(enc);
@@ -28,6 +37,9 @@ fn file(enc: Encoding, words: &[u32], symbols: &[(&'static str, u64, u64)]) -> V
         .map(|(name, at, size)| (*name, ids, *at, *size, 1))
         .collect();
     b.symbols(&symbols);
+    if let Some(btf) = btf {
+        b.add(progbits(".BTF", btf));
+    }
     b.build()
 }
 
@@ -218,6 +230,122 @@ fn flags_whose_function_is_not_known_are_refused_not_guessed() {
         .words;
     assert!(resolve(LE64, &resolved, &shifted, &names()).is_err());
     assert!(resolve(LE64, &resolved, &Names::new(), &names()).is_err());
+}
+
+/// A split BTF with a function of each name, whose own strings start at `base_len`; in front of the functions a struct
+/// with a member, an enum and a variable, so that types of several sizes are passed.
+fn split_btf(enc: Encoding, base_len: u32, functions: &[&str]) -> Vec<u8> {
+    let mut strings = b"member\0".to_vec();
+    let mut types = Bytes::new(enc);
+    types
+        .u32(17)
+        .u32(4 << 24 | 1)
+        .u32(8)
+        .u32(base_len)
+        .u32(1)
+        .u32(0);
+    types.u32(0).u32(6 << 24 | 1).u32(4).u32(17).u32(0);
+    types.u32(17).u32(14 << 24).u32(1).u32(0);
+    for name in functions {
+        types.u32(0).u32(13 << 24 | 1).u32(0).u32(base_len).u32(1);
+        types
+            .u32(base_len + strings.len() as u32)
+            .u32(12 << 24)
+            .u32(1);
+        strings.extend_from_slice(name.as_bytes());
+        strings.push(0);
+    }
+    let mut btf = Bytes::new(enc);
+    btf.int(2, 0xeb9f)
+        .int(1, 1)
+        .int(1, 0)
+        .u32(24)
+        .u32(0)
+        .u32(types.out.len() as u32);
+    btf.u32(types.out.len() as u32).u32(strings.len() as u32);
+    [btf.out, types.out, strings].concat()
+}
+
+#[test]
+fn the_module_tells_its_functions_when_their_base_is_gone() {
+    let functions = ["other", "alpha", "beta", "delta_", "epsilon", "another"];
+    // Types 0 to 2 are no functions; then prototypes and functions in turn.
+    let id = |name| 9000 + 4 + 2 * functions.iter().position(|f| *f == name).unwrap() as u32;
+    let mut old = names();
+    for name in ["alpha", "beta", "delta_", "epsilon"] {
+        old.insert((BtfIdKind::Func, name), id(name));
+    }
+    for enc in ENCODINGS {
+        let resolved = resolve(enc, &WORDS, &Names::new(), &old).unwrap().words;
+        let again = |btf: &[u8], answer: Option<&'static str>| {
+            let bytes = file_with_btf(enc, &resolved, &SYMBOLS, Some(btf));
+            let elf = Elf::parse(&bytes).unwrap();
+            let ids = BtfIds::read(&elf).unwrap().unwrap();
+            let new = names();
+            let resolved = ids.resolve(
+                |kind, name| new.iter().find(|(n, _)| **n == (kind, name)).map(|n| *n.1),
+                |_| answer,
+            );
+            resolved.map(|resolved| words(enc, &resolved.bytes))
+        };
+        let expected = resolve(enc, &WORDS, &Names::new(), &names()).unwrap().words;
+        let btf = split_btf(enc, 1000, &functions);
+        // No base, or a wrong one.
+        assert_eq!(again(&btf, None).unwrap(), expected);
+        assert_eq!(again(&btf, Some("beta")).unwrap(), expected);
+        // Without one of the functions, or with a string that no type has, nothing can be told.
+        assert!(again(&split_btf(enc, 1000, &functions[..4]), None).is_err());
+        let mut unused = btf.clone();
+        unused.extend_from_slice(b"unused\0");
+        let len = enc.u32(&unused, 20).unwrap() + 7;
+        enc.put(&mut unused[20..24], len.into());
+        assert!(again(&unused, None).is_err());
+        // Functions that come twice in the same order could be meant either way.
+        let twice = [&functions[1..5], &functions[1..5]].concat();
+        assert!(again(&split_btf(enc, 1000, &twice), None).is_err());
+        for len in 0..btf.len() {
+            assert!(again(&btf[..len], None).is_err());
+        }
+    }
+}
+
+#[test]
+fn flags_of_a_real_module_are_found_without_its_base() {
+    let Some(files) = common::kernel_files("flags_of_a_real_module_are_found_without_its_base")
+    else {
+        return;
+    };
+    let path = files
+        .iter()
+        .find(|path| path.ends_with("nf_conntrack.ko"))
+        .expect("nf_conntrack");
+    let map = elf_io::FileMap::open(path).unwrap();
+    let elf = Elf::parse(map.bytes()).unwrap();
+    let ids = BtfIds::read(&elf).unwrap().unwrap();
+    let kfuncs: Vec<_> = ids
+        .kfuncs(|_| None)
+        .iter()
+        .map(|k| (k.name, k.flags.unwrap()))
+        .collect();
+    // net/netfilter/nf_conntrack_bpf.c
+    let (acquire, release, ret_null, trusted_args) = (1, 2, 4, 16);
+    let expected = [
+        ("bpf_xdp_ct_alloc", acquire | ret_null),
+        ("bpf_xdp_ct_lookup", acquire | ret_null),
+        ("bpf_skb_ct_alloc", acquire | ret_null),
+        ("bpf_skb_ct_lookup", acquire | ret_null),
+        ("bpf_ct_insert_entry", acquire | ret_null | release),
+        ("bpf_ct_release", release),
+        ("bpf_ct_set_timeout", trusted_args),
+        ("bpf_ct_change_timeout", trusted_args),
+        ("bpf_ct_set_status", trusted_args),
+        ("bpf_ct_change_status", trusted_args),
+    ];
+    if kfuncs.is_empty() {
+        // Kernels before 6.9 do not mark their sets.
+        return;
+    }
+    assert_eq!(kfuncs, expected);
 }
 
 #[test]
@@ -420,18 +548,36 @@ fn files_without_the_section_or_its_contents_have_no_ids() {
 
 #[test]
 fn damaged_sections_do_no_harm() {
-    let bytes = file(LE64, &WORDS, &SYMBOLS);
+    let mut old = names();
+    for (id, name) in [
+        (9004, "beta"),
+        (9006, "delta_"),
+        (9008, "alpha"),
+        (9010, "epsilon"),
+    ] {
+        old.insert((BtfIdKind::Func, name), id);
+    }
+    let resolved = resolve(LE64, &WORDS, &Names::new(), &old).unwrap().words;
+    let btf = split_btf(LE64, 1000, &["beta", "delta_", "alpha", "epsilon"]);
+    let bytes = file_with_btf(LE64, &resolved, &SYMBOLS, Some(&btf));
     let elf = Elf::parse(&bytes).unwrap();
     let range = |name: &str| {
         let section = elf.sections()[elf.section_by_name(name).unwrap().index()];
         section.offset as usize..(section.offset + section.size) as usize
     };
-    let focus = [range(".symtab"), range(".strtab"), range(".BTF_ids")];
+    let focus = [".symtab", ".strtab", ".BTF_ids", ".BTF"].map(range);
     let mut random = Random::new(11);
     for _ in 0..50_000 {
         let mut damaged = bytes.clone();
         test_kit::mutate::mutate(&mut damaged, &focus, &mut random);
         common::exercise(&damaged);
+        let Ok(elf) = Elf::parse(&damaged) else {
+            continue;
+        };
+        if let Ok(Some(ids)) = BtfIds::read(&elf) {
+            // Asks the damaged .BTF.
+            let _ = ids.resolve(|_, _| Some(1), |_| None);
+        }
     }
 }
 
