@@ -401,6 +401,10 @@ fn advise(error: splitbtf::Error) -> anyhow::Error {
             elf_io::ErrorKind::Truncated { .. } | elf_io::ErrorKind::SectionOutOfFile { .. } => {
                 "the file seems to be cut off; copy or build it again"
             }
+            elf_io::ErrorKind::AmbiguousFlags { .. } => {
+                "encode it on the base that it was resolved against, or leave the ids alone with \
+                 --no-btf-ids and run resolve_btfids on a module that is built again"
+            }
             elf_io::ErrorKind::CompressedTarget { .. } => {
                 "write the BTF elsewhere with -o or --out-dir, or unpack the module first"
             }

@@ -31,7 +31,7 @@ impl Progress {
         };
         let bar = ProgressBar::with_draw_target(Some(bytes), target);
         let template = if files > 1 {
-            "[{bar:30}] {prefix}  {bytes_per_sec}  {eta} left  {wide_msg}"
+            "[{bar:24}] {prefix}  {eta} left  {wide_msg}"
         } else {
             "{spinner} {wide_msg} {elapsed}"
         };

@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use serde::Serializer;
 
 /// Everything that was asked for has been done.
 pub(crate) const SUCCESS: u8 = 0;
@@ -55,6 +57,22 @@ pub(crate) fn system_message(path: &Path, error: &io::Error) -> String {
     match std::fs::File::open(path) {
         Err(plain) => plain.to_string(),
         Ok(_) => error.to_string(),
+    }
+}
+
+/// A path as JSON: what is not UTF-8 in it becomes U+FFFD.
+pub(crate) fn serialize_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}
+
+/// As [`serialize_path`].
+pub(crate) fn serialize_optional_path<S: Serializer>(
+    path: &Option<PathBuf>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => serialize_path(path, serializer),
+        None => serializer.serialize_none(),
     }
 }
 

@@ -455,8 +455,14 @@ fn diff_exits_as_diff_does() {
         .splitbtf("diff -B vmlinux a nowhere")
         .one_complaint(2);
     kernel.splitbtf("diff -B nowhere a b").one_complaint(2);
-    // Split BTF without its base.
-    kernel.splitbtf("diff a b").one_complaint(2);
+    // Without a base given, that of the folder above is found.
+    assert_eq!(kernel.splitbtf("diff a b").stdout, outcome.stdout);
+    fs::rename(kernel.path("vmlinux"), kernel.path("elsewhere")).unwrap();
+    let complaint = kernel.splitbtf("diff a b").one_complaint(2);
+    assert!(
+        complaint.contains("give its base with --base"),
+        "{complaint}"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `splitbtf diff`.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use btf_diff::files::{FileDiff, FileResult, Input, diff_files};
 use btf_diff::{DiffOpts, Explain, Finding, IgnoreList};
 
 use crate::args::DiffArgs;
-use crate::btf_file;
+use crate::btf_file::{self, BtfBytes};
+use crate::inputs;
 use crate::report::{self, FAILURE, SUCCESS, USAGE};
 use crate::stdout::Out;
 
@@ -27,17 +29,7 @@ pub(crate) fn run(args: &DiffArgs) -> ExitCode {
 
 /// Prints the differences; returns whether there are none.
 fn diff(args: &DiffArgs) -> anyhow::Result<bool> {
-    let load = |path: &Option<std::path::PathBuf>| -> anyhow::Result<Option<Arc<Btf>>> {
-        path.as_deref().map(btf_file::load_base).transpose()
-    };
-    let (base_a, base_b) = match &args.base {
-        Some(_) => {
-            // One copy: types of a base that is the same on both sides are compared once.
-            let base = load(&args.base)?;
-            (base.clone(), base)
-        }
-        None => (load(&args.base_a)?, load(&args.base_b)?),
-    };
+    let [base_a, base_b] = bases(args)?;
     let ignore = match &args.ignore {
         None => None,
         Some(path) => {
@@ -62,7 +54,7 @@ fn diff(args: &DiffArgs) -> anyhow::Result<bool> {
         path: args.b.clone(),
         base: base_b,
     };
-    let diffs = diff_files(&left, &right, &opts)?;
+    let diffs = diff_files(&left, &right, &opts).map_err(|error| anyhow::anyhow!(error))?;
     let equal = diffs.iter().all(FileDiff::is_equal);
     if args.quiet {
         return Ok(equal);
@@ -70,6 +62,49 @@ fn diff(args: &DiffArgs) -> anyhow::Result<bool> {
     let mut out = Out::new();
     print(&mut out, args, &diffs).context("cannot write to standard output")?;
     Ok(equal)
+}
+
+/// The bases of both sides: those given, or those that the first split BTF of each side leads
+/// to. A file that is the base of both is read once, and its types are then compared once.
+fn bases(args: &DiffArgs) -> anyhow::Result<[Option<Arc<Btf>>; 2]> {
+    let path = |given: &Option<PathBuf>, side: &Path| match given.as_ref().or(args.base.as_ref()) {
+        Some(path) => Ok(Some(path.clone())),
+        None => find(side),
+    };
+    let (path_a, path_b) = (path(&args.base_a, &args.a)?, path(&args.base_b, &args.b)?);
+    let base_a = path_a.as_deref().map(btf_file::load_base).transpose()?;
+    let base_b = match &path_b {
+        path_b if *path_b == path_a => base_a.clone(),
+        path_b => path_b.as_deref().map(btf_file::load_base).transpose()?,
+    };
+    Ok([base_a, base_b])
+}
+
+/// The base of the first split BTF of a side; `None` if there is no such BTF. What cannot be
+/// read is left to the comparison to complain of.
+fn find(side: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let is_split = |path: &Path| BtfBytes::read(path).is_ok_and(|bytes| bytes.is_split());
+    let first = if side.is_dir() {
+        let files = std::fs::read_dir(side).with_context(|| side.display().to_string())?;
+        let mut files: Vec<_> = files.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        files.sort();
+        files.extend(
+            inputs::collect(&[side.to_owned()])
+                .into_iter()
+                .map(|input| input.path),
+        );
+        files
+            .into_iter()
+            .find(|path| path.is_file() && is_split(path))
+    } else {
+        is_split(side).then(|| side.to_owned())
+    };
+    match first {
+        Some(path) => Ok(Some(
+            btf_file::find_base(&path).ok_or_else(|| btf_file::no_base(&path))?,
+        )),
+        None => Ok(None),
+    }
 }
 
 fn print(out: &mut Out, args: &DiffArgs, diffs: &[FileDiff]) -> std::io::Result<()> {

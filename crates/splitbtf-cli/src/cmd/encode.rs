@@ -245,13 +245,17 @@ fn check_in_place(args: &EncodeArgs, inputs: &[Input]) -> anyhow::Result<()> {
 /// The result for one input, as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Row {
+    #[serde(serialize_with = "report::serialize_path")]
     path: PathBuf,
     /// Bytes of the input file.
     input_bytes: u64,
     seconds: f64,
     ok: bool,
     /// Where the result went; absent if it is in the input itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        serialize_with = "report::serialize_optional_path",
+        skip_serializing_if = "Option::is_none"
+    )]
     output: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -302,11 +306,12 @@ enum JsonLine<'a> {
 }
 
 fn json(line: &JsonLine<'_>) -> String {
-    // Serialising plain data to a string cannot fail; paths that are not UTF-8 can.
-    serde_json::to_string(line).unwrap_or_else(|error| {
-        serde_json::json!({ "row": "error", "error": error.to_string() }).to_string()
-    })
+    // Numbers, strings and lists of them: there is nothing in a line that JSON cannot say.
+    serde_json::to_string(line).unwrap_or_default()
 }
+
+/// Warnings that are printed of one file, unless all are asked for.
+const MAX_WARNINGS: usize = 10;
 
 /// Prints rows as they come.
 struct Output<'a> {
@@ -326,8 +331,18 @@ impl Output<'_> {
             && !self.args.quiet
         {
             self.progress.suspend(|| {
-                for warning in &outcome.warnings {
-                    report::complain(PROGRAM, format_args!("{}: {warning}", row.path.display()));
+                let shown = if self.args.verbose {
+                    usize::MAX
+                } else {
+                    MAX_WARNINGS
+                };
+                let path = row.path.display();
+                for warning in outcome.warnings.iter().take(shown) {
+                    report::complain(PROGRAM, format_args!("{path}: {warning}"));
+                }
+                if let Some(more) = outcome.warnings.len().checked_sub(shown).filter(|&n| n > 0) {
+                    let text = format_args!("{path}: {more} more warnings; --verbose prints all");
+                    report::complain(PROGRAM, text);
                 }
             });
         }
@@ -393,6 +408,7 @@ struct Summary {
 
 #[derive(Debug, Serialize)]
 struct Failure {
+    #[serde(serialize_with = "report::serialize_path")]
     path: PathBuf,
     error: String,
 }

@@ -77,6 +77,7 @@ fn size(args: &SizeArgs) -> anyhow::Result<usize> {
 /// The bytes of one BTF, or of several added up.
 #[derive(Debug, Default, Clone, Serialize)]
 struct Size {
+    #[serde(serialize_with = "report::serialize_path")]
     path: PathBuf,
     /// All bytes of `.BTF`.
     total_bytes: u64,

@@ -143,6 +143,7 @@ fn target(bytes: &BtfBytes) -> Target {
 /// What became of one file.
 #[derive(Debug, Serialize)]
 struct Row {
+    #[serde(serialize_with = "report::serialize_path")]
     path: PathBuf,
     /// Whether nothing at all was found against it.
     passed: bool,
@@ -151,7 +152,10 @@ struct Row {
     #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
     kernel: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        serialize_with = "report::serialize_optional_path",
+        skip_serializing_if = "Option::is_none"
+    )]
     base: Option<PathBuf>,
     /// The kernel's verdict; absent if the file could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
