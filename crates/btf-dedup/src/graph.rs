@@ -61,8 +61,10 @@ pub(crate) struct Graph<'b> {
     /// the base type that a duplicate repeats; 0 for none. Allocated zeroed,
     /// so that only the pages in use cost anything.
     base_canon: Vec<u32>,
-    /// Whether `base_canon` has an entry at all.
+    /// Whether `base_canon` has an entry at all,
     redirected: bool,
+    /// and whether it has one other than for duplicates in the base.
+    has_redirects: bool,
     pub(crate) base_hypot: Vec<u32>,
     /// Ids whose `hypot` is set, in order.
     pub(crate) hypot_list: Vec<u32>,
@@ -191,6 +193,7 @@ impl<'b> Graph<'b> {
             level: Level { edges, shapes },
             base_canon: vec![0; n_base],
             redirected: false,
+            has_redirects: false,
             base_hypot: vec![0; n_base],
             hypot_list: Vec::new(),
             prims,
@@ -214,6 +217,13 @@ impl<'b> Graph<'b> {
             self.base_canon[dup as usize] = canon;
         }
         self.redirected = !self.base.duplicates().is_empty();
+        self.has_redirects = false;
+    }
+
+    /// Whether a base type stands for something other than itself, duplicates
+    /// in the base aside.
+    pub(crate) fn has_redirects(&self) -> bool {
+        self.has_redirects
     }
 
     /// Number of types, void and the base's included.
@@ -319,6 +329,7 @@ impl<'b> Graph<'b> {
         } else {
             self.base_canon[id as usize] = canon;
             self.redirected = true;
+            self.has_redirects = true;
         }
     }
 

@@ -63,6 +63,7 @@ mod compact;
 mod composite;
 mod equiv;
 mod error;
+mod explain;
 mod fwd;
 mod graph;
 mod prim;
@@ -82,6 +83,7 @@ pub use crate::audit::duplicates;
 pub use crate::base_index::BaseIndex;
 pub use crate::compact::DedupMap;
 pub use crate::error::{Error, Result};
+pub use crate::explain::{Difference, Kept, Reason, Step, explain, explain_kept};
 use crate::graph::{Graph, own_words};
 use crate::shape::Hashing;
 

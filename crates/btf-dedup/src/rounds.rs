@@ -1,12 +1,15 @@
 //! The passes in order, repeated until nothing changes.
 //!
-//! One round is libbpf's deduplication plus the last pass. If that last pass
-//! merged anything, the round before it worked with distinctions that are gone
-//! now: a name may have become unique, two graphs may have become equivalent.
-//! So the canonical types go through another round, until one leaves nothing
-//! behind; that makes deduplication idempotent. Later rounds see only what is
-//! left and cost little.
+//! One round is libbpf's deduplication plus the last pass. A round may end with
+//! fewer distinctions than it worked with: a name has become unique, or two
+//! graphs that differed have become equivalent because parts of them were
+//! merged in a later pass. Then the types that are left go through another
+//! round, until one would change nothing; that makes deduplication idempotent.
+//! Whether there is need for another round is found out by repeating the
+//! comparisons on the types that are left, of which few have anything to be
+//! compared with.
 
+use crate::equiv::{Equiv, Verdict};
 use crate::graph::Graph;
 
 impl Graph<'_> {
@@ -16,9 +19,10 @@ impl Graph<'_> {
             self.dedup_prims();
             self.dedup_composites();
             self.resolve_fwds();
-            if !self.finish_round() {
+            if !self.finish_round() && !self.would_change() {
                 return;
             }
+            self.reset();
         }
     }
 
@@ -44,11 +48,11 @@ impl Graph<'_> {
             if !self.finish_round() {
                 return;
             }
+            self.reset();
         }
     }
 
-    /// The passes after composites. Tells whether another round is needed, and
-    /// prepares it.
+    /// The passes after composites. Tells whether the last one merged types.
     fn finish_round(&mut self) -> bool {
         let ref_cycle = self.dedup_refs();
         self.settle();
@@ -56,8 +60,71 @@ impl Graph<'_> {
             return false;
         }
         self.settle();
-        self.reset();
         true
+    }
+
+    /// Whether another round would find anything. The comparisons are those it
+    /// would begin with, in the same state and order.
+    fn would_change(&mut self) -> bool {
+        self.forget_redirects();
+        let mut equiv = Equiv::default();
+        let n_fwds = self.n_canonical_fwds();
+        for i in 0..self.named.len() {
+            let id = self.named[i];
+            let shape = self.shape(id);
+            let mut cand = self.cands.first(self, shape, id);
+            while cand != id && cand != 0 {
+                if equiv.compare(self, id, cand) == Verdict::Equivalent {
+                    return true;
+                }
+                cand = self.cands.next(cand);
+            }
+            let base = self.base;
+            let mut cand = base.cands().first(self, shape, id);
+            while cand != 0 {
+                if equiv.compare(self, id, cand) == Verdict::Equivalent {
+                    return true;
+                }
+                cand = base.cands().next(cand);
+            }
+        }
+        // Comparisons that fail for the base's sake map declarations too.
+        let changes = self.n_canonical_fwds() != n_fwds || self.has_redirected_refs();
+        self.forget_redirects();
+        changes
+    }
+
+    fn n_canonical_fwds(&self) -> usize {
+        let is_left = |&&id: &&u32| self.shape(id).is_fwd() && self.own(id).canon == id;
+        self.prims.iter().filter(is_left).count()
+    }
+
+    /// Whether a canonical own type refers to a type that something else stands
+    /// for.
+    fn has_redirected_refs(&self) -> bool {
+        let lists = [&self.named, &self.ref_types, &self.opaque];
+        self.has_redirects()
+            && lists.into_iter().flatten().any(|&id| {
+                let mut refs = self.refs(id).iter();
+                refs.any(|&target| self.resolve(target) != target)
+            })
+    }
+
+    /// Forgets what base types were redirected to, once all that depends on it
+    /// points there itself.
+    fn forget_redirects(&mut self) {
+        if self.has_redirects() {
+            self.point_straight();
+            self.reset_base();
+        }
+    }
+
+    /// Lets every own type point straight to what stands for it.
+    fn point_straight(&mut self) {
+        for id in self.start..self.n_types() {
+            let canon = self.resolve(id);
+            self.own_mut(id).canon = canon;
+        }
     }
 
     /// Drops from the round what something else stands for, and makes all
@@ -86,10 +153,7 @@ impl Graph<'_> {
     /// Prepares the next round: nothing stands for the types that are left any
     /// more, and the others point straight to one of them.
     fn reset(&mut self) {
-        for id in self.start..self.n_types() {
-            let canon = self.resolve(id);
-            self.own_mut(id).canon = canon;
-        }
+        self.point_straight();
         let mut prims = std::mem::take(&mut self.prims);
         prims.retain(|&id| self.own(id).canon == id);
         self.prims = prims;
