@@ -100,6 +100,7 @@ fn check(splitbtf: &Splitbtf, kernel: &Kernel, files: &Files, leg: &Leg) -> Resu
     );
     let base = splitbtf.parsed_dump(&files.vmlinux, None)?;
     check_image(&kernel.vmlinux, &labels, &files.vmlinux, &base)?;
+    splitbtf.verify(&files.vmlinux, None, "6.12")?;
 
     let before: Vec<Slots> = files
         .modules
@@ -125,6 +126,8 @@ fn check(splitbtf: &Splitbtf, kernel: &Kernel, files: &Files, leg: &Leg) -> Resu
         let dump = base.parse_split(&text)?;
         let result = check_image(module, &labels, path, &dump);
         wrong.extend(result.err().map(|error| format!("{error:#}")));
+        let result = splitbtf.verify(path, Some(&files.vmlinux), "6.12");
+        wrong.extend(result.err().map(|error| error.to_string()));
         let result = check_ids(before, path, &dump);
         wrong.extend(
             result

@@ -93,6 +93,17 @@ impl fmt::Display for Line {
 }
 
 impl Record {
+    /// The ids it refers to, without void, once for each reference.
+    fn refs(&self) -> Vec<u32> {
+        std::iter::once(&self.line)
+            .chain(&self.rows)
+            .flat_map(|line| &line.attrs)
+            .filter(|(name, _)| name.ends_with("type_id"))
+            .filter_map(|(_, value)| value.parse().ok())
+            .filter(|id| *id != 0)
+            .collect()
+    }
+
     /// The record's text with classes in place of ids.
     fn key(&self, class: &BTreeMap<u32, usize>) -> String {
         let mut key = format!("{} ", self.kind);
@@ -219,20 +230,52 @@ impl Dump {
     /// deduplicated BTF has none.
     ///
     /// Two types are equal if nothing that can be reached from them tells them
-    /// apart, so cycles count as equal unless something differs: all types begin
-    /// in one class per text without ids, and classes are split by the classes of
-    /// what their members refer to until none splits (partition refinement).
-    /// Variables and sections are left out, since each is its own thing.
+    /// apart. Types that reach no cycle get the class of their text with classes
+    /// in place of ids, what they refer to first. The others begin in one class per
+    /// text without ids, and classes are split by the classes of what their members
+    /// refer to until none splits (partition refinement), so cycles count as equal
+    /// unless something differs. Variables and sections are left out, since each is
+    /// its own thing.
     pub fn duplicates(&self) -> Vec<(u32, u32)> {
+        let mut keys: BTreeMap<String, usize> = BTreeMap::new();
         let mut class: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut users: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        let mut open: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut ready = Vec::new();
+        for record in self.records.values() {
+            let mut refs = record.refs();
+            refs.retain(|id| self.records.contains_key(id));
+            for id in &refs {
+                users.entry(*id).or_default().push(record.id);
+            }
+            if refs.is_empty() {
+                ready.push(record.id);
+            }
+            open.insert(record.id, refs.len());
+        }
+        while let Some(id) = ready.pop() {
+            let number = keys.len();
+            let key = self.records[&id].key(&class);
+            class.insert(id, *keys.entry(key).or_insert(number));
+            for user in users.get(&id).into_iter().flatten() {
+                let left = open.entry(*user).or_default();
+                *left -= 1;
+                if *left == 0 {
+                    ready.push(*user);
+                }
+            }
+        }
+
+        let finished = class.clone();
         let mut count = 0;
         loop {
             let mut keys: BTreeMap<String, usize> = BTreeMap::new();
-            let mut next = BTreeMap::new();
+            let mut next = finished.clone();
             for record in self.records.values() {
-                let key = record.key(&class);
-                let number = keys.len();
-                next.insert(record.id, *keys.entry(key).or_insert(number));
+                if !finished.contains_key(&record.id) {
+                    let number = finished.len() + keys.len();
+                    next.insert(record.id, *keys.entry(record.key(&class)).or_insert(number));
+                }
             }
             class = next;
             if keys.len() == count {
@@ -326,6 +369,12 @@ mod tests {
         assert_eq!(dump.duplicates(), [(3, 1), (4, 2)]);
         let dump = Dump::parse(&(cycle(1, "a") + &cycle(3, "b"))).unwrap();
         assert_eq!(dump.duplicates(), []);
+        // A chain is compared in one pass, a cycle behind it as a cycle.
+        let chain = "[5] PTR '(anon)' type_id=1\n[6] PTR '(anon)' type_id=3\n\
+                     [7] PTR '(anon)' type_id=0\n[8] PTR '(anon)' type_id=0\n\
+                     [9] PTR '(anon)' type_id=7\n";
+        let dump = Dump::parse(&(cycle(1, "a") + &cycle(3, "b") + chain)).unwrap();
+        assert_eq!(dump.duplicates(), [(5, 2), (6, 4), (8, 7)]);
         // In a split BTF only its own types can be too many.
         let split = Dump::parse(&cycle(1, "a"))
             .unwrap()

@@ -123,6 +123,32 @@ impl Splitbtf {
         Ok(outcome.stdout)
     }
 
+    /// Checks that the kernel of `version` would accept a BTF.
+    ///
+    /// # Errors
+    ///
+    /// If it would not; with the rule that is broken.
+    pub fn verify(&self, file: &Path, base: Option<&Path>, version: &str) -> Result<()> {
+        let mut args: Vec<OsString> = vec!["verify".into()];
+        args.extend(["--kernel".into(), version.into()]);
+        args.extend([
+            "--as".into(),
+            if base.is_some() { "module" } else { "vmlinux" }.into(),
+        ]);
+        if let Some(base) = base {
+            args.extend(["--base".into(), base.into()]);
+        }
+        args.push(file.into());
+        let outcome = self.run(args)?;
+        let said = [outcome.stdout, outcome.stderr].concat();
+        ensure!(
+            outcome.status.success(),
+            "verify {}: {said}",
+            file.display()
+        );
+        Ok(())
+    }
+
     /// [`dump`](Self::dump), parsed, with the base's types within reach.
     ///
     /// # Errors
@@ -319,6 +345,15 @@ fn check_run(
     let dump = splitbtf.parsed_dump(out, base)?;
     let mut unmet = run.checks.unmet(&dump);
     unmet.extend(surplus(&btf, big_endian, &dump)?);
+    // What the kernel of a distribution accepts, or for what that one does not know
+    // yet the first that does. A base without any type is none for the kernel.
+    let new = ["layout", "attributes"]
+        .iter()
+        .any(|f| run.args.iter().any(|arg| arg.contains(f)));
+    if base.is_some() || dump.own().next().is_some() {
+        let verdict = splitbtf.verify(out, base, if new { "7.1" } else { "6.12" });
+        unmet.extend(verdict.err().map(|error| error.to_string()));
+    }
     if unmet.is_empty() {
         return Ok(());
     }
