@@ -1,2 +1,57 @@
-//! Project tasks.
-fn main() {}
+//! Project tasks: `cargo xtask <verb>`.
+//!
+//! The work itself is done by the release binary, which the verbs build, and
+//! by the library crates. What is here finds inputs, runs programs, measures
+//! them and prints tables.
+
+mod batch;
+mod bench;
+mod causes;
+mod chart;
+mod compare;
+mod encoder;
+mod kernel;
+mod measure;
+mod peer;
+mod progress;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the splitbtf project.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Kernel(kernel::Args),
+    Batch(batch::Args),
+    Compare(compare::Args),
+    Bench(bench::Args),
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where errors are printed"
+)]
+fn main() -> ExitCode {
+    let result = match Cli::parse().verb {
+        Verb::Kernel(args) => kernel::run(&args),
+        Verb::Batch(args) => batch::run(&args),
+        Verb::Compare(args) => compare::run(&args),
+        Verb::Bench(args) => bench::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Why our BTF is known to differ from that of other encoders.
+//!
+//! Each cause names the change or the defect; differences that none of them
+//! covers are mistakes of ours until shown otherwise.
+
+use std::collections::HashSet;
+
+use btf_builder::Kind;
+use btf_diff::{Finding, IgnoreList, Side, What};
+
+/// Differences to expect against the `.BTF` that Debian's packages carry,
+/// by name.
+const OF_PACKAGES: &str = include_str!("../known-differences/packages.txt");
+
+/// What is known about the file that is compared.
+pub(crate) struct Context<'a> {
+    /// The other side is the package's own BTF, made by an old encoder.
+    pub(crate) is_package: bool,
+    /// A relocatable file, so a module.
+    pub(crate) is_module: bool,
+    /// Our BTF has no type twice, by itself or with its base.
+    pub(crate) left_is_minimal: bool,
+    /// Why we left a function out.
+    pub(crate) skipped: &'a dyn Fn(&str) -> Vec<String>,
+    /// Functions of which a part was moved elsewhere (`.cold` symbols).
+    pub(crate) split_functions: &'a dyn Fn() -> HashSet<String>,
+    pub(crate) known: &'a Known,
+}
+
+/// The lists, parsed.
+#[derive(Debug)]
+pub(crate) struct Known {
+    of_packages: IgnoreList,
+}
+
+impl Known {
+    pub(crate) fn load() -> anyhow::Result<Self> {
+        Ok(Self {
+            of_packages: IgnoreList::parse(OF_PACKAGES)?,
+        })
+    }
+}
+
+/// The cause of a difference, left being ours.
+pub(crate) fn cause(context: &Context<'_>, finding: &Finding) -> Option<String> {
+    repeated(context, finding)
+        .or_else(|| function(context, finding).map(str::to_owned))
+        .or_else(|| {
+            let known = context.is_package.then_some(&context.known.of_packages)?;
+            if is_datasec_with_known_variables(known, finding) {
+                return Some("its variables".to_owned());
+            }
+            known.reason(finding).map(str::to_owned)
+        })
+}
+
+/// Types that the other encoder has more than once.
+fn repeated(context: &Context<'_>, finding: &Finding) -> Option<String> {
+    let theirs = finding.what == What::Repeated && finding.side() == Some(Side::Right);
+    (theirs && context.left_is_minimal)
+        .then(|| "libbpf's dedup leaves equal types, ours none".to_owned())
+}
+
+/// Functions that the other encoder judges otherwise.
+fn function(context: &Context<'_>, finding: &Finding) -> Option<&'static str> {
+    const RELOCATABLE: &str = "in modules pahole compares DWARF addresses with section-relative \
+                               symbol values, so it does not see clones";
+    const RANGES: &str = "pahole takes functions with a cold part to be at address 0, so it does \
+                          not see that they are clones";
+    const AMBIGUOUS: &str = "pahole's check for one name at two addresses misses the last name, \
+                             and copies at address 0";
+    let info = finding.any();
+    if info.kind != Kind::Func {
+        return None;
+    }
+    if finding.what == What::Changed {
+        let names_only = finding
+            .changes
+            .iter()
+            .all(|change| change.contains(": name -> `"));
+        return (context.is_module && names_only).then_some(RELOCATABLE);
+    }
+    if finding.what != What::Missing || finding.side() != Some(Side::Right) {
+        return None;
+    }
+    let reasons = (context.skipped)(&info.name);
+    if reasons.is_empty() {
+        return None;
+    }
+    if reasons.iter().any(|reason| reason == "ambiguous address") {
+        return Some(AMBIGUOUS);
+    }
+    // The remaining reasons count only for clones, which pahole sees in linked
+    // files unless they were split.
+    if (context.split_functions)().contains(&info.name) {
+        return Some(RANGES);
+    }
+    context.is_module.then_some(RELOCATABLE)
+}
+
+/// Whether a section differs only in variables that are differences of their
+/// own on the list.
+fn is_datasec_with_known_variables(known: &IgnoreList, finding: &Finding) -> bool {
+    let (What::Changed, Some(left)) = (finding.what, &finding.left) else {
+        return false;
+    };
+    left.kind == Kind::Datasec
+        && finding.changes.iter().all(|change| {
+            let name = change
+                .strip_prefix("variable `")
+                .and_then(|rest| rest.strip_suffix("`: only left"));
+            name.is_some_and(|name| {
+                let mut var = left.clone();
+                var.kind = Kind::Var;
+                name.clone_into(&mut var.name);
+                let finding = Finding {
+                    what: What::Missing,
+                    left: Some(var),
+                    right: None,
+                    changes: Vec::new(),
+                    reason: None,
+                };
+                known.reason(&finding).is_some()
+            })
+        })
+}

@@ -1,0 +1,322 @@
+//! Our BTF against that of others, type by type.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use btf_builder::{Btf, Kind};
+use btf_diff::files::load;
+use btf_diff::{Diff, DiffOpts, Finding, Partition, Universe};
+use elf_io::{Elf, FileMap};
+use fs_err as fs;
+use serde::Serialize;
+
+use crate::causes::{self, Context, Known};
+use crate::encoder::{self, Encode, Row, output_path};
+use crate::kernel::Select;
+use crate::peer::Peer;
+use crate::progress;
+use crate::text::Table;
+
+/// Compare our BTF of a kernel and its modules with another encoder's.
+///
+/// Ids, order and strings do not matter. Against the packages' own .BTF, functions, their
+/// prototypes and decl tags are left out, because the rules for these have changed since it was
+/// made. Each difference is listed with its cause; exit status 1 if one has none.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    select: Select,
+
+    /// Compare with this: `package` for the .BTF in the files themselves, or a folder with
+    /// vmlinux.btf and <module file name>.btf, made on the package's vmlinux as base.
+    #[arg(long, default_value = "package", value_name = "package|DIR")]
+    against: PathBuf,
+
+    /// Compare with what this pahole makes.
+    #[arg(long, conflicts_with = "against", value_name = "PATH")]
+    pahole: Option<PathBuf>,
+
+    /// Take the first N modules.
+    #[arg(long, value_name = "N")]
+    modules: Option<usize>,
+
+    /// Also list each expected difference.
+    #[arg(long, short)]
+    verbose: bool,
+
+    /// Write all differences as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Where the other BTF comes from.
+#[derive(Debug)]
+enum Against {
+    Package,
+    Folder(PathBuf),
+    Pahole(Peer),
+}
+
+#[expect(clippy::print_stdout, reason = "the verb's output")]
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let kernel = args.select.kernel()?;
+    let mut modules = kernel.modules()?;
+    modules.truncate(args.modules.unwrap_or(usize::MAX));
+    let against = match &args.pahole {
+        Some(path) => Against::Pahole(Peer::probe(path)?),
+        None if args.against == Path::new("package") => Against::Package,
+        None => Against::Folder(args.against.clone()),
+    };
+    let binary = encoder::build()?;
+    let scratch = tempfile::tempdir()?;
+    let comparison = compare(&binary, &kernel.vmlinux, &modules, &against, scratch.path())?;
+    print!("{}", comparison.text(args.verbose));
+    if let Some(path) = &args.json {
+        fs::write(path, serde_json::to_string_pretty(&comparison)?)?;
+    }
+    Ok(if comparison.n_unexplained() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The differences of a kernel and its modules.
+#[derive(Debug, Serialize)]
+pub(crate) struct Comparison {
+    files: Vec<FileDiff>,
+}
+
+#[derive(Debug, Serialize)]
+struct FileDiff {
+    name: String,
+    diff: Diff,
+}
+
+/// Checks that both encoders make the same BTF, apart from known causes.
+pub(crate) fn verify(
+    binary: &Path,
+    vmlinux: &Path,
+    modules: &[PathBuf],
+    peer: Peer,
+    scratch: &Path,
+) -> Result<(Comparison, Peer)> {
+    let against = Against::Pahole(peer);
+    let comparison = compare(binary, vmlinux, modules, &against, scratch)?;
+    let Against::Pahole(peer) = against else {
+        bail!("the peer is where it was put");
+    };
+    Ok((comparison, peer))
+}
+
+fn compare(
+    binary: &Path,
+    vmlinux: &Path,
+    modules: &[PathBuf],
+    against: &Against,
+    scratch: &Path,
+) -> Result<Comparison> {
+    let ours = scratch.join("ours");
+    let theirs = scratch.join("theirs");
+    fs::create_dir_all(&theirs)?;
+    let encode = |base, inputs| {
+        Encode {
+            base,
+            inputs,
+            out_dir: &ours,
+        }
+        .rows(binary)
+    };
+    let image = [vmlinux.to_owned()];
+    let mut rows = encode(None, &image)?;
+    rows.extend(encode(Some(vmlinux), modules)?);
+
+    let reference = |input: &Path, is_module: bool| match against {
+        Against::Package => input.to_owned(),
+        Against::Folder(folder) => {
+            let raw = if is_module {
+                output_path(folder, input)
+            } else {
+                folder.join("vmlinux.btf")
+            };
+            // Modules may stand in a folder of their own.
+            match raw.exists() {
+                true => raw,
+                false => output_path(&folder.join("mod"), input),
+            }
+        }
+        Against::Pahole(_) => output_path(&theirs, input),
+    };
+    if let Against::Pahole(peer) = against {
+        let clock = progress::clock("pahole");
+        clock.set_message("vmlinux");
+        let raw = output_path(&theirs, vmlinux);
+        let mut command = peer.encode(vmlinux, None, 1, &raw);
+        crate::measure::memory(&mut command)?;
+        clock.finish_and_clear();
+        let bar = progress::bar("pahole", modules.len());
+        let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+        peer.encode_all(modules, Some(vmlinux), &theirs, at_once, &|| bar.inc(1))?;
+        bar.finish_and_clear();
+    }
+
+    let clock = progress::clock("compare");
+    let base = Arc::new(load(vmlinux, None).context("the base of the modules")?);
+    let mut inputs = Vec::new();
+    for (i, row) in rows.into_iter().enumerate() {
+        let is_module = i > 0;
+        let base = is_module.then(|| Arc::clone(&base));
+        let left = load(&output_path(&ours, &row.path), base.clone())?;
+        let right = load(&reference(&row.path, is_module), base)?;
+        inputs.push(Input {
+            row,
+            is_module,
+            left,
+            right,
+        });
+    }
+    let mut universe = Universe::new();
+    let pairs: Vec<_> = inputs
+        .iter()
+        .map(|input| (universe.add(&input.left), universe.add(&input.right)))
+        .collect();
+    let partition = universe.partition();
+    let known = Known::load()?;
+    let mut files = Vec::new();
+    for (input, &(left, right)) in inputs.iter().zip(&pairs) {
+        let name = input.row.path.file_name().unwrap_or_default();
+        let is_package = matches!(against, Against::Package);
+        files.push(FileDiff {
+            name: name.to_string_lossy().into_owned(),
+            diff: input.diff(&partition, (left, right), is_package, &known)?,
+        });
+    }
+    clock.finish_and_clear();
+    Ok(Comparison { files })
+}
+
+struct Input {
+    row: Row,
+    is_module: bool,
+    left: Btf,
+    right: Btf,
+}
+
+impl Input {
+    fn diff(
+        &self,
+        partition: &Partition<'_>,
+        (left, right): (btf_diff::BtfIdx, btf_diff::BtfIdx),
+        is_package: bool,
+        known: &Known,
+    ) -> Result<Diff> {
+        let skipped: HashMap<_, _> = self.row.skipped();
+        let split_functions = std::cell::OnceCell::new();
+        let context = Context {
+            is_package,
+            is_module: self.is_module,
+            left_is_minimal: partition.duplicates(left).is_empty(),
+            skipped: &|name| {
+                skipped
+                    .get(name)
+                    .map_or_else(Vec::new, |reasons| reasons.to_vec())
+            },
+            // A file that cannot be read again has none, and the difference
+            // stays unexplained.
+            split_functions: &|| {
+                let names = split_functions
+                    .get_or_init(|| split_functions_of(&self.row.path).unwrap_or_default());
+                names.clone()
+            },
+            known,
+        };
+        let explain = |finding: &Finding| causes::cause(&context, finding);
+        let opts = DiffOpts {
+            ignore_kinds: if is_package {
+                vec![Kind::DeclTag]
+            } else {
+                Vec::new()
+            },
+            ignore_functions: is_package,
+            explain: Some(&explain),
+        };
+        let diff = partition.diff(left, right, &opts);
+        ensure!(
+            context.left_is_minimal,
+            "{}: our BTF has equal types: {:?}",
+            self.row.path.display(),
+            partition.duplicates(left)
+        );
+        Ok(diff)
+    }
+}
+
+/// Functions that have a symbol `<name>.cold` or `<name>.<suffix>.cold`.
+fn split_functions_of(path: &Path) -> Result<HashSet<String>> {
+    let map = FileMap::open(path)?;
+    let elf = Elf::parse(map.bytes())?;
+    let symbols = elf.symbols()?;
+    let mut names = HashSet::new();
+    for i in 0.. {
+        let Some(symbol) = symbols.get(i) else { break };
+        let name = String::from_utf8_lossy(symbol?.name);
+        if name.contains(".cold")
+            && let Some((function, _)) = name.split_once('.')
+        {
+            names.insert(function.to_owned());
+        }
+    }
+    Ok(names)
+}
+
+impl Comparison {
+    pub(crate) fn n_unexplained(&self) -> usize {
+        let files = self.files.iter();
+        files.map(|file| file.diff.unexplained().count()).sum()
+    }
+
+    /// Differences by cause, then those without, file by file.
+    pub(crate) fn text(&self, verbose: bool) -> String {
+        let mut out = String::new();
+        let mut causes = BTreeMap::<&str, (usize, BTreeSet<&str>)>::new();
+        for file in &self.files {
+            for finding in &file.diff.explained {
+                let reason = finding.reason.as_deref().unwrap_or_default();
+                let (n, files) = causes.entry(reason).or_default();
+                *n += 1;
+                files.insert(&file.name);
+            }
+            let differs = !file.diff.is_equal();
+            if differs || (verbose && !file.diff.explained.is_empty()) {
+                let text = file.diff.text("ours", &file.name);
+                out.push_str(&text.with_explained(verbose).to_string());
+            }
+        }
+        let mut table = Table::new(&["cause of expected differences", "files", "types"]);
+        for (reason, (n, files)) in &causes {
+            table.row([(*reason).to_owned(), files.len().to_string(), n.to_string()]);
+        }
+        if !causes.is_empty() {
+            out.push_str(&table.plain());
+        }
+        let equal = |file: &&FileDiff| file.diff.is_equal() && file.diff.explained.is_empty();
+        out.push_str(&format!(
+            "{} files: {} equal, {} with expected differences only, {} with others ({} types)\n",
+            self.files.len(),
+            self.files.iter().filter(equal).count(),
+            self.files
+                .iter()
+                .filter(|file| file.diff.is_equal() && !equal(file))
+                .count(),
+            self.files
+                .iter()
+                .filter(|file| !file.diff.is_equal())
+                .count(),
+            self.n_unexplained(),
+        ));
+        out
+    }
+}

@@ -1,0 +1,315 @@
+//! Debian kernels with debug information: found by package name, unpacked,
+//! cached.
+//!
+//! `linux-image-6.12.117+deb12-cloud-amd64-dbg` and
+//! `linux-image-6.1.0-56-cloud-amd64-dbg` are what a series' newest package is
+//! called like. The package manager knows where packages come from; here is
+//! no host name.
+
+use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use fs_err as fs;
+
+use crate::progress;
+
+/// Folder with unpacked kernels that replaces the cache; nothing is
+/// downloaded then.
+const CACHE_VAR: &str = "SPLITBTF_KERNEL_CACHE";
+
+/// Find, download and unpack the newest Debian cloud kernel of a series.
+///
+/// Prints the paths of vmlinux and of the folder with the modules, both with DWARF. A kernel
+/// that was unpacked before is not downloaded again.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Series: 6.12 or 6.1.
+    #[arg(long, default_value = "6.12")]
+    series: String,
+
+    /// Folder to unpack into [default: target/kernels].
+    #[arg(long)]
+    dir: Option<PathBuf>,
+}
+
+/// Which kernel a verb works on.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Select {
+    /// Debian kernel of this series, downloaded if it is not there.
+    #[arg(long, default_value = "6.12", conflicts_with_all = ["vmlinux", "module_dir"])]
+    series: String,
+
+    /// Any kernel's vmlinux with DWARF and .BTF.
+    #[arg(long, requires = "module_dir", value_name = "FILE")]
+    vmlinux: Option<PathBuf>,
+
+    /// Folder with that kernel's modules.
+    #[arg(long, requires = "vmlinux", value_name = "DIR")]
+    module_dir: Option<PathBuf>,
+}
+
+/// An unpacked kernel.
+#[derive(Debug, Clone)]
+pub(crate) struct Kernel {
+    /// The release, as in `vmlinux-<release>`.
+    pub(crate) version: String,
+    pub(crate) vmlinux: PathBuf,
+    pub(crate) module_dir: PathBuf,
+}
+
+impl Select {
+    /// The kernel, downloaded if need be.
+    pub(crate) fn kernel(&self) -> Result<Kernel> {
+        if let (Some(vmlinux), Some(module_dir)) = (&self.vmlinux, &self.module_dir) {
+            let name = vmlinux.file_name().unwrap_or_default().to_string_lossy();
+            return Ok(Kernel {
+                version: name.trim_start_matches("vmlinux-").to_owned(),
+                vmlinux: vmlinux.clone(),
+                module_dir: module_dir.clone(),
+            });
+        }
+        let cache = cache_dir(None);
+        if let Some(kernel) = newest_in(&cache, &self.series)? {
+            return Ok(kernel);
+        }
+        fetch(&self.series, &cache)
+    }
+}
+
+impl Kernel {
+    /// The modules, sorted by path.
+    pub(crate) fn modules(&self) -> Result<Vec<PathBuf>> {
+        let mut modules = Vec::new();
+        let mut folders = vec![self.module_dir.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                let path = entry.path();
+                if entry.file_type()?.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|ext| ext == "ko") {
+                    modules.push(path);
+                }
+            }
+        }
+        ensure!(
+            !modules.is_empty(),
+            "{}: no modules below",
+            self.module_dir.display()
+        );
+        modules.sort();
+        Ok(modules)
+    }
+
+    /// The kernel that a `-dbg` package unpacked into `dir`, if it is one.
+    fn in_package(dir: &Path) -> Result<Option<Self>> {
+        let debug = dir.join("usr/lib/debug");
+        let boot = debug.join("boot");
+        if !boot.is_dir() {
+            return Ok(None);
+        }
+        for entry in fs::read_dir(&boot)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if let Some(version) = name.strip_prefix("vmlinux-") {
+                let module_dir = debug.join("lib/modules").join(version);
+                if module_dir.is_dir() {
+                    return Ok(Some(Self {
+                        version: version.to_owned(),
+                        vmlinux: path.clone(),
+                        module_dir,
+                    }));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the verb's output")]
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let cache = cache_dir(args.dir.as_deref());
+    let kernel = if std::env::var_os(CACHE_VAR).is_some() && args.dir.is_none() {
+        newest_in(&cache, &args.series)?
+            .with_context(|| format!("{}: no kernel {} in it", cache.display(), args.series))?
+    } else {
+        fetch(&args.series, &cache)?
+    };
+    println!("{}", kernel.version);
+    println!("vmlinux: {}", kernel.vmlinux.display());
+    println!("modules: {}", kernel.module_dir.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where kernels are kept.
+fn cache_dir(dir: Option<&Path>) -> PathBuf {
+    match (dir, std::env::var_os(CACHE_VAR)) {
+        (Some(dir), _) => dir.to_owned(),
+        (None, Some(dir)) => dir.into(),
+        (None, None) => crate::encoder::target_dir().join("kernels"),
+    }
+}
+
+/// The newest kernel of a series among those unpacked below `cache`.
+fn newest_in(cache: &Path, series: &str) -> Result<Option<Kernel>> {
+    let mut found: Vec<Kernel> = Vec::new();
+    if cache.is_dir() {
+        for entry in fs::read_dir(cache)? {
+            let path = entry?.path();
+            // A folder that is being unpacked has another name.
+            if path.extension().is_some_and(|ext| ext == "partial") {
+                continue;
+            }
+            found.extend(Kernel::in_package(&path)?);
+        }
+    }
+    found.retain(|kernel| is_of_series(&kernel.version, series));
+    found.sort_by(|a, b| compare_versions(&a.version, &b.version));
+    Ok(found.pop())
+}
+
+fn is_of_series(version: &str, series: &str) -> bool {
+    version
+        .strip_prefix(series)
+        .is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The newest kernel of a series that the package manager knows, from the
+/// cache or downloaded.
+fn fetch(series: &str, cache: &Path) -> Result<Kernel> {
+    let package = newest_package(series)?;
+    let version = package
+        .strip_prefix("linux-image-")
+        .and_then(|rest| rest.strip_suffix("-dbg"))
+        .unwrap_or(&package);
+    let dir = cache.join(version);
+    if let Some(kernel) = Kernel::in_package(&dir)? {
+        return Ok(kernel);
+    }
+
+    // Unpacked under another name first, so that what is there is complete.
+    let partial = cache.join(format!("{version}.partial"));
+    if partial.exists() {
+        fs::remove_dir_all(&partial)?;
+    }
+    fs::create_dir_all(&partial)?;
+    let status = Command::new("apt-get")
+        .args(["download", &package])
+        .current_dir(&partial)
+        .status()
+        .context("apt-get")?;
+    ensure!(status.success(), "apt-get download {package}: {status}");
+    let archive = fs::read_dir(&partial)?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|ext| ext == "deb"))
+        .with_context(|| format!("apt-get left no package in {}", partial.display()))?;
+    let clock = progress::clock("unpack");
+    clock.set_message(package.clone());
+    let status = Command::new("dpkg-deb")
+        .arg("-x")
+        .args([&archive, &partial])
+        .status()
+        .context("dpkg-deb")?;
+    clock.finish_and_clear();
+    ensure!(
+        status.success(),
+        "dpkg-deb -x {}: {status}",
+        archive.display()
+    );
+    fs::remove_file(archive)?;
+    if dir.exists() {
+        fs::remove_dir_all(&dir)?;
+    }
+    fs::rename(&partial, &dir)?;
+    Kernel::in_package(&dir)?
+        .with_context(|| format!("{package} has no vmlinux below usr/lib/debug/boot"))
+}
+
+/// Name of the newest debug package of the series for this machine.
+fn newest_package(series: &str) -> Result<String> {
+    let arch = Command::new("dpkg")
+        .arg("--print-architecture")
+        .output()
+        .context("dpkg: this needs Debian; elsewhere, name a kernel with --vmlinux")?;
+    let arch = String::from_utf8_lossy(&arch.stdout).trim().to_owned();
+    let output = Command::new("apt-cache")
+        .args(["search", "--names-only"])
+        .arg(format!("^linux-image-{}\\.", series.replace('.', "\\.")))
+        .output()
+        .context("apt-cache")?;
+    ensure!(output.status.success(), "apt-cache: {}", output.status);
+    let names = String::from_utf8_lossy(&output.stdout);
+    let suffix = format!("-cloud-{arch}-dbg");
+    let newest = names
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| name.ends_with(&suffix))
+        .max_by(|a, b| compare_versions(a, b));
+    match newest {
+        Some(name) => Ok(name.to_owned()),
+        None => bail!(
+            "no package linux-image-{series}.*{suffix} is known here: run apt-get update, or \
+             name a kernel with --vmlinux and --module-dir"
+        ),
+    }
+}
+
+/// Orders versions as people read them: runs of digits by their value.
+fn compare_versions(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a, b);
+    loop {
+        let (a_text, a_number, a_rest) = next_part(a);
+        let (b_text, b_number, b_rest) = next_part(b);
+        let order = a_text.cmp(b_text).then(a_number.cmp(&b_number));
+        if order != Ordering::Equal || (a_rest.is_empty() && b_rest.is_empty()) {
+            return order.then(a_rest.len().cmp(&b_rest.len()));
+        }
+        (a, b) = (a_rest, b_rest);
+    }
+}
+
+/// What comes before the first digit, the number that starts there, the rest.
+fn next_part(s: &str) -> (&str, Option<u64>, &str) {
+    let start = s.find(|c: char| c.is_ascii_digit()).unwrap_or(s.len());
+    let (text, s) = s.split_at(start);
+    let end = s.find(|c: char| !c.is_ascii_digit()).unwrap_or(s.len());
+    let (number, rest) = s.split_at(end);
+    (text, number.parse().ok(), rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_sort_by_their_numbers() {
+        let mut names = [
+            "linux-image-6.12.107+deb12-cloud-amd64-dbg",
+            "linux-image-6.12.9+deb12-cloud-amd64-dbg",
+            "linux-image-6.12.117+deb12-cloud-amd64-dbg",
+            "linux-image-6.1.0-9-cloud-amd64-dbg",
+            "linux-image-6.1.0-56-cloud-amd64-dbg",
+        ];
+        names.sort_by(|a, b| compare_versions(a, b));
+        let numbers: Vec<_> = names.iter().map(|n| &n[12..21]).collect();
+        assert_eq!(
+            numbers,
+            [
+                "6.1.0-9-c",
+                "6.1.0-56-",
+                "6.12.9+de",
+                "6.12.107+",
+                "6.12.117+"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_series_is_not_a_prefix_of_another() {
+        assert!(is_of_series("6.1.0-56-cloud-amd64", "6.1"));
+        assert!(!is_of_series("6.12.117+deb12-cloud-amd64", "6.1"));
+    }
+}
