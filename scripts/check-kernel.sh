@@ -1,32 +1,19 @@
 #!/usr/bin/env bash
 # Encodes a Debian kernel and all of its modules, and checks what came out.
 #
-#   scripts/check-kernel.sh [6.12|6.1] [FOLDER]
+#   scripts/check-kernel.sh [6.12|6.1]
 #
-# FOLDER is where a `linux-image-*-cloud-amd64-dbg` package is or will be unpacked (default target/kernels/<series>).
+# The kernel is the series' newest `linux-image-*-cloud-amd64-dbg`, fetched if it is not there (`cargo xtask kernel`).
 # Checks: every module encodes; the output is the same with 1 and with 8 threads; encoding a module in place twice gives
 # the same bytes; bpftool reads every result; the kernel's own checks (splitbtf verify) accept every result; no more
-# bytes than the package's own BTF.
+# bytes than the package's own BTF; the same types as the package's own BTF (`cargo xtask compare`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 series=${1:-6.12}
-folder=${2:-target/kernels/$series}
-mkdir -p "$folder"
-
-if ! find "$folder" -name 'vmlinux-*' -type f | grep -q .; then
-    case $series in
-        6.1) pattern='^linux-image-6\.1\.0-[0-9]+-cloud-amd64-dbg$' ;;
-        *) pattern="^linux-image-${series//./\\.}\\.[0-9+deb~]+-cloud-amd64-dbg\$" ;;
-    esac
-    package=$(apt-cache pkgnames linux-image- | grep -E "$pattern" | sort -V | tail -n 1)
-    [ -n "$package" ] || { echo "SKIP: no $series debug package is offered here" >&2; exit 0; }
-    echo "fetching $package"
-    (cd "$folder" && apt-get download -q "$package" >/dev/null && dpkg-deb -x "$package"_*.deb . && rm -f "$package"_*.deb)
-fi
-
-vmlinux=$(find "$folder" -name 'vmlinux-*' -type f | head -n 1)
-modules=$(find "$folder" -type d -path '*/lib/modules/*' -name kernel | head -n 1)
+kernel=$(cargo xtask kernel --series "$series")
+vmlinux=$(sed -n 's/^vmlinux: //p' <<<"$kernel")
+modules=$(sed -n 's/^modules: //p' <<<"$kernel")
 n=$(find "$modules" -name '*.ko' | wc -l)
 cargo build --release --quiet -p splitbtf-cli
 splitbtf=${CARGO_TARGET_DIR:-target}/release/splitbtf
@@ -66,4 +53,7 @@ cp "$out/module.ko" "$out/once.ko"
 "$splitbtf" encode --base "$vmlinux" "$out/module.ko" >/dev/null
 cmp "$out/once.ko" "$out/module.ko"
 "$splitbtf" verify --base "$vmlinux" "$out/module.ko"
+
+echo "the same types as in the package's own BTF"
+cargo xtask compare --series "$series"
 echo "all good"

@@ -186,8 +186,9 @@ pub struct Var {
     pub off: u32,
     /// `DW_AT_type`.
     pub ty: TypeRef,
-    /// DIE offset of `DW_AT_specification`, `u32::MAX` if absent.
-    pub specification: u32,
+    /// DIE offset of what says the rest: `DW_AT_specification`, or `DW_AT_abstract_origin` as link-time optimisation
+    /// leaves it. `u32::MAX` if absent.
+    pub origin: u32,
     /// Number of types whose DIEs had ended before.
     pub order: u32,
     /// `DW_AT_declaration`.
@@ -828,7 +829,11 @@ impl Unit {
                         addr: a.addr,
                         off: local_off,
                         ty: a.ty(),
-                        specification: a.off(Slot::Specification),
+                        origin: if a.has(Slot::Specification) {
+                            a.off(Slot::Specification)
+                        } else {
+                            a.off(Slot::Origin)
+                        },
                         order: 0,
                         declaration: a.get(Slot::Declaration).is_some_and(|v| v != 0),
                         external: a.get(Slot::External).is_some_and(|v| v != 0),

@@ -98,8 +98,8 @@ const VAR_ORDER: u32 = 0xc000_0000;
 /// The local type of a unit's variable, its own or its declaration's.
 pub(crate) fn type_of(w: &Worker<'_, '_>, v: usize) -> dwarf_reader::TypeRef {
     let var = &w.unit.vars[v];
-    match w.unit.var_at(var.specification) {
-        Some(s) if var.specification != u32::MAX => w.unit.vars[s].ty,
+    match w.unit.var_at(var.origin) {
+        Some(s) if var.origin != u32::MAX => w.unit.vars[s].ty,
         _ => var.ty,
     }
 }
@@ -115,19 +115,19 @@ pub(crate) fn collect<'f>(
     }
     for v in 0..w.unit.vars.len() {
         let var = w.unit.vars[v];
-        let has_spec = var.specification != u32::MAX;
-        if !var.at_unit || var.artificial || (var.declaration && !has_spec) {
+        let has_origin = var.origin != u32::MAX;
+        if !var.at_unit || var.artificial || (var.declaration && !has_origin) {
             continue;
         }
         let Some((section, offset)) = var.addr.and_then(|t| sections.find(t)) else {
             continue;
         };
-        let spec = if has_spec {
-            w.unit.var_at(var.specification)
+        let origin = if has_origin {
+            w.unit.var_at(var.origin)
         } else {
             None
         };
-        let named = spec.map_or(var, |s| w.unit.vars[s]);
+        let named = origin.map_or(var, |s| w.unit.vars[s]);
         let name = w.text.bytes(named.name);
         if name.is_empty() || PREFIXES.iter().any(|p| name.starts_with(p)) {
             continue;
@@ -150,7 +150,7 @@ pub(crate) fn collect<'f>(
         if w.features.decl_tag {
             for t in &w.unit.decl_tags {
                 let on = |i: usize| t.target == dwarf_reader::TagTarget::Var(i as u32);
-                if on(v) || spec.is_some_and(on) {
+                if on(v) || origin.is_some_and(on) {
                     tags.push(w.text.bytes(t.value));
                 }
             }
