@@ -14,6 +14,10 @@ use crate::c::layout::round_up;
 use crate::c::names::{identifier, is_c_base_type};
 use crate::error::{Error, Result};
 
+/// The longest gap that is filled with bitfields, 64 bits a line. Gaps before members that are aligned to a page are
+/// shorter; longer ones are made up, or of a damaged BTF.
+const LONG_GAP_BITS: u64 = 4096 * 8;
+
 /// Longest way from a name to its base type.
 const MAX_CHAIN: u32 = 1_000;
 
@@ -352,7 +356,22 @@ impl<'a, W: Write> CDumper<'a, W> {
         Ok(())
     }
 
+    /// Fills a gap: with unnamed bitfields, which no reader takes for members, or, where that would be too many lines,
+    /// with an array.
     fn pad(&self, text: &mut Vec<u8>, from: u64, to: u64, level: usize) {
+        if to.saturating_sub(from) > LONG_GAP_BITS {
+            let start = round_up(from, 8);
+            let bytes = (to - start) / 8;
+            self.pad(text, from, start, level);
+            start_line(text, level);
+            text.extend_from_slice(b"char __padding_");
+            crate::sink::push_uint(text, start / 8);
+            text.push(b'[');
+            crate::sink::push_uint(text, bytes);
+            text.extend_from_slice(b"];");
+            self.pad(text, start + bytes * 8, to, level);
+            return;
+        }
         for (name, width) in self.layouts.padding(from, to) {
             start_line(text, level);
             text.extend_from_slice(name.as_bytes());

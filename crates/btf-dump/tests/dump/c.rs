@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use btf_builder::{Btf, Kind, Type, TypeId};
+use btf_builder::{Btf, Endian, IntEncoding, Kind, Type, TypeId};
 use btf_dump::{CDumper, COptions, Select, write_c};
 
 use crate::kernel::{Kernel, has_tool};
@@ -198,6 +198,24 @@ pub(crate) fn compiled(text: &str) -> Btf {
 }
 
 /// BTF to C to BTF: bitfields, which no assertion can reach, included.
+#[test]
+fn a_gap_of_a_gigabyte_is_one_line() {
+    let mut btf = Btf::new_empty(Endian::Little);
+    let int = btf.add_int("int", 4, IntEncoding::SIGNED).unwrap();
+    btf.add_struct("s", 0x4000_0010).unwrap();
+    btf.add_field("a", int, 0, 0).unwrap();
+    btf.add_field("b", int, 0x8000_0020, 0).unwrap();
+    btf.add_union("u", 0x3000_0004).unwrap();
+    btf.add_field("a", int, 0, 0).unwrap();
+    let header = header(&btf, &COptions::default());
+    assert!(header.len() < 2000, "{} bytes", header.len());
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("gap.c");
+    let (asserts, _) = assertions(&btf, btf.own_types().map(|ty| ty.id()));
+    std::fs::write(&file, header + &asserts).unwrap();
+    compiles("gap", &file, &[]);
+}
+
 #[test]
 fn a_header_compiled_again_has_the_same_structs() {
     if !has_tool("gcc") || !has_tool("pahole") {
