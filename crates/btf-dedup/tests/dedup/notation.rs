@@ -78,7 +78,7 @@ fn add_line(btf: &mut Btf, words: &[&str]) {
             };
             record[0] = intern(btf, args[0]);
             record[2] = size;
-            record.push(encoding << 24 | size * 8);
+            record.push((encoding << 24) | (size * 8));
         }
         Kind::Float => {
             record[0] = intern(btf, args[0]);

@@ -22,11 +22,11 @@ pub(crate) enum Expr {
     Composite(u8),
     Enum(u8),
     Typedef(u8),
-    Ptr(Box<Expr>),
-    Const(Box<Expr>),
-    Array(Box<Expr>, u8),
-    Proto(Vec<Expr>),
-    Anon(Vec<Expr>),
+    Ptr(Box<Self>),
+    Const(Box<Self>),
+    Array(Box<Self>, u8),
+    Proto(Vec<Self>),
+    Anon(Vec<Self>),
 }
 
 /// Composites by their member types, and typedefs by their targets.
