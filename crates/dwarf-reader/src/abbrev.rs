@@ -435,7 +435,9 @@ fn class_of(tag: c::DwTag) -> Class {
         | c::DW_TAG_shared_type
         | c::DW_TAG_coarray_type
         | c::DW_TAG_dynamic_type
-        | c::DW_TAG_template_alias => Class::Type(T::Transparent),
+        | c::DW_TAG_template_alias
+        // What gas says that assembly functions return: void.
+        | c::DW_TAG_unspecified_type => Class::Type(T::Transparent),
         c::DW_TAG_typedef => Class::Type(T::Typedef),
         c::DW_TAG_structure_type | c::DW_TAG_class_type | c::DW_TAG_interface_type => {
             Class::Type(T::Struct)

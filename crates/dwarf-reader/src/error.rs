@@ -4,20 +4,27 @@ use std::fmt;
 
 /// A position in the DWARF of one file.
 ///
-/// Offsets are section offsets, as `llvm-dwarfdump --debug-info=` takes them.
+/// Offsets are section offsets, as `llvm-dwarfdump --debug-info=` (or `--debug-types=`) takes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct At {
-    /// Index of the unit in `.debug_info`, counted from 0.
+    /// Index of the unit in `.debug_info`, counted from 0; those of `.debug_types` follow.
     pub unit: u32,
-    /// Offset of the unit's header in `.debug_info`, in bytes.
+    /// Whether the unit is in `.debug_types`. In a relocatable file these are all such sections, one after the other.
+    pub in_types: bool,
+    /// Offset of the unit's header in its section, in bytes.
     pub unit_off: u64,
-    /// Offset of the DIE in `.debug_info`, in bytes; `None` in a unit's header.
+    /// Offset of the DIE in its section, in bytes; `None` in a unit's header.
     pub die_off: Option<u64>,
 }
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CU {} (.debug_info+{:#x})", self.unit, self.unit_off)?;
+        let section = if self.in_types { "types" } else { "info" };
+        write!(
+            f,
+            "CU {} (.debug_{section}+{:#x})",
+            self.unit, self.unit_off
+        )?;
         if let Some(die) = self.die_off {
             write!(f, ": DIE {die:#x}")?;
         }
@@ -39,7 +46,7 @@ pub enum ErrorKind {
     #[error("unknown unit type {0:#x}")]
     UnitType(u8),
     /// A unit whose length runs past the section.
-    #[error("unit length {0:#x} runs past the end of .debug_info")]
+    #[error("unit length {0:#x} runs past the end of the section")]
     UnitLength(u64),
     /// Addresses of neither 2, 4 nor 8 bytes.
     #[error("address size {0} is not supported")]
@@ -64,6 +71,24 @@ pub enum ErrorKind {
         /// The offending offset, in bytes.
         offset: u64,
     },
+    /// An index past the end of a table of strings, addresses or lists.
+    #[error("index {index} lies outside of {section}")]
+    BadIndex {
+        /// Section name.
+        section: &'static str,
+        /// The offending index, counted from the unit's own part of the table.
+        index: u64,
+    },
+    /// A reference to an offset at which there is no DIE, or none of the kind that belongs there.
+    #[error("refers to offset {0:#x}, where there is no such DIE")]
+    BadReference(u64),
+    /// A reference to the signature of a type unit that the file does not have.
+    #[error("refers to the type unit of signature {0:#018x}, which the file does not have")]
+    UnknownSignature(u64),
+    /// Types that refer to each other without a struct, union, enum or typedef among them, or through nothing but
+    /// typedefs, qualifiers and arrays: C can write neither.
+    #[error("{0}")]
+    Cycle(&'static str),
     /// A reference into another unit, which needs all units read as one.
     #[error("a reference leaves its unit")]
     NeedsMerge,

@@ -60,6 +60,7 @@ impl UnitHeader {
     pub fn at(&self) -> At {
         At {
             unit: self.index,
+            in_types: self.in_types,
             unit_off: self.off,
             die_off: None,
         }
@@ -92,6 +93,7 @@ fn headers<const BE: bool, R: Relocate>(s: &Sections<'_>, relocate: &R) -> Resul
                 kind,
                 at: Some(At {
                     unit: index,
+                    in_types,
                     unit_off: off,
                     die_off: None,
                 }),
@@ -182,6 +184,11 @@ fn header<const BE: bool, R: Relocate>(
     }
     if !matches!(address_size, 2 | 4 | 8) {
         return Err(ErrorKind::AddressSize(address_size));
+    }
+    if let UnitKind::Type { type_off, .. } = kind
+        && type_off >= end - off
+    {
+        return Err(ErrorKind::BadReference(off.saturating_add(type_off)));
     }
     let root = cur.pos as u64;
     cur.data = whole;

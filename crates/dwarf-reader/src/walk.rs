@@ -25,8 +25,6 @@ pub struct TypeRef(u32);
 impl TypeRef {
     /// No type: `void`.
     pub const NONE: Self = Self(u32::MAX);
-    /// A reference that leads nowhere.
-    pub const BROKEN: Self = Self(u32::MAX - 1);
     const INDEX: u32 = 1 << 31;
 
     fn off(off: u32) -> Self {
@@ -268,6 +266,8 @@ pub struct Unit {
     /// Types that were left out because C has no word for them.
     pub n_unsupported: u32,
     base: u64,
+    /// Offset of `.debug_types` in a space that begins with `.debug_info`.
+    types_shift: u64,
     // One bit for each byte of the group, set where a type DIE starts, and the count of bits before each word.
     bits: Vec<u64>,
     ranks: Vec<u32>,
@@ -285,6 +285,20 @@ pub struct Unit {
     signatures: Vec<(u64, u32)>,
     /// Types ended so far, while reading.
     ended: u32,
+}
+
+/// A reference to a type that leads to no type; see [`Unit::strays`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stray {
+    /// Offset of the DIE with the reference from the start of the group of units, in bytes; of the type around it for
+    /// a member or the parameter of a subroutine type.
+    pub off: u32,
+    /// Its name.
+    pub name: Str,
+    /// Section offset that the reference leads to.
+    pub target: u64,
+    /// Whether a DIE begins there that may be a type all the same: its kind is not known here, or its unit was left out.
+    pub may_be_type: bool,
 }
 
 /// Who refers to a `DW_TAG_GNU_annotation`.
@@ -398,6 +412,11 @@ struct Context<'d> {
     addr_base: u64,
     loclists_base: u64,
     rnglists_base: u64,
+    /// The bases above are the unit's own, not the ones of a unit that names none.
+    bases_known: bool,
+    /// Strings of `.debug_str` and `.debug_line_str` begin before these offsets: no NUL follows later ones.
+    str_end: u64,
+    line_str_end: u64,
     unit_base: Target,
     clang: bool,
     asm: bool,
@@ -490,22 +509,137 @@ impl Unit {
 
     /// Section offset of a DIE of this group.
     pub fn die_off(&self, off: u32) -> u64 {
-        self.base + u64::from(off)
+        let abs = self.base + u64::from(off);
+        abs.checked_sub(self.types_shift).unwrap_or(abs)
     }
 
     /// The position of a DIE of this group, for messages.
     pub fn at(&self, off: u32) -> Option<At> {
         let abs = self.base + u64::from(off);
+        let in_types = abs >= self.types_shift;
+        let die_off = self.die_off(off);
         let i = self
             .headers
-            .partition_point(|h| h.off <= abs)
+            .partition_point(|h| (h.in_types, h.off) <= (in_types, die_off))
             .checked_sub(1)?;
-        let h = self.headers[i];
         Some(At {
-            unit: h.index,
-            unit_off: h.off,
-            die_off: Some(abs),
+            die_off: Some(die_off),
+            ..self.headers[i].at()
         })
+    }
+
+    /// Calls `f` with every name of a type, member, enumerator, parameter, function or variable and the offset of its
+    /// DIE from the start of the group (of the type around it for what has none of its own).
+    pub fn for_each_name(&self, mut f: impl FnMut(Str, u32)) {
+        for t in &self.types {
+            f(t.name, t.off);
+            let items = t.first as usize..(t.first + t.n) as usize;
+            match t.tag {
+                TypeTag::Struct | TypeTag::Union => {
+                    self.members[items].iter().for_each(|m| f(m.name, t.off));
+                }
+                TypeTag::Enum => {
+                    self.enumerators[items]
+                        .iter()
+                        .for_each(|e| f(e.name, t.off));
+                }
+                TypeTag::Subroutine => {
+                    self.params[items].iter().for_each(|p| f(p.name, t.off));
+                }
+                _ => {}
+            }
+        }
+        self.funcs.iter().for_each(|func| f(func.name, func.off));
+        self.func_params.iter().for_each(|p| f(p.name, p.off));
+        self.vars.iter().for_each(|v| f(v.name, v.off));
+    }
+
+    /// References to types that lead to no type, in order of the DIEs that have them. `headers` are those that
+    /// [`Unit::read`] got. Reads all DIEs once more: for when [`Unit::type_at`] came back without a type from a
+    /// reference other than [`TypeRef::NONE`].
+    pub fn strays(&self, sections: &Sections<'_>, headers: &[UnitHeader]) -> Vec<Stray> {
+        let unknown = if sections.big_endian {
+            self.unknown_dies::<true>(sections, headers)
+        } else {
+            self.unknown_dies::<false>(sections, headers)
+        };
+        let mut strays = Vec::new();
+        let mut look = |off: u32, name: Str, r: TypeRef| {
+            if r != TypeRef::NONE && self.type_at(r).is_none() {
+                strays.push(Stray {
+                    off,
+                    name,
+                    target: self.die_off(r.0),
+                    may_be_type: unknown.binary_search(&r.0).is_ok(),
+                });
+            }
+        };
+        for t in &self.types {
+            look(t.off, t.name, t.ty);
+            if t.declaration {
+                look(t.off, t.name, t.origin);
+            }
+            let items = t.first as usize..(t.first + t.n) as usize;
+            match t.tag {
+                TypeTag::Struct | TypeTag::Union => {
+                    self.members[items]
+                        .iter()
+                        .for_each(|m| look(t.off, m.name, m.ty));
+                }
+                TypeTag::Subroutine => {
+                    self.params[items]
+                        .iter()
+                        .for_each(|p| look(t.off, p.name, p.ty));
+                }
+                _ => {}
+            }
+        }
+        self.funcs.iter().for_each(|f| look(f.off, f.name, f.ty));
+        self.func_params
+            .iter()
+            .for_each(|p| look(p.off, p.name, p.ty));
+        self.vars.iter().for_each(|v| look(v.off, v.name, v.ty));
+        strays.sort_by_key(|s| s.off);
+        strays
+    }
+
+    /// Offsets at which DIEs of unknown kinds, or of units that were left out, begin, from the start of the group, in
+    /// ascending order. Ends where DIEs cannot be read.
+    fn unknown_dies<const BE: bool>(
+        &self,
+        sections: &Sections<'_>,
+        headers: &[UnitHeader],
+    ) -> Vec<u32> {
+        let mut starts = Vec::new();
+        let mut abbrevs = Abbrevs::default();
+        for h in headers {
+            let shift = if h.in_types {
+                sections.info.len() as u64
+            } else {
+                0
+            };
+            let left_out = !self.headers.iter().any(|kept| kept.index == h.index);
+            let (cx, mut cur) = Context::of::<BE>(sections, h);
+            let read = abbrevs.read::<BE>(sections.abbrev, h.abbrev_off, h.encoding);
+            while read.is_ok() && cur.pos < cur.data.len() {
+                let off = (cur.pos as u64 + shift).wrapping_sub(self.base) as u32;
+                match cur.uleb() {
+                    Ok(0) => continue,
+                    Ok(code) => {
+                        let Some(ab) = abbrevs.get(code) else { break };
+                        if cx.skip(&abbrevs, ab, &mut cur).is_err() {
+                            break;
+                        }
+                        let unknown = matches!(ab.class, Class::Other | Class::Subrange);
+                        if unknown || left_out {
+                            starts.push(off);
+                        }
+                    }
+                    Err(_) => break,
+                }
+            }
+        }
+        starts
     }
 
     fn read_all<const BE: bool, R: Relocate>(
@@ -521,6 +655,7 @@ impl Unit {
         };
         // Units of .debug_types follow those of .debug_info in the local offset space.
         let types_shift = sections.info.len() as u64;
+        self.types_shift = types_shift;
         let place = |h: &UnitHeader| if h.in_types { types_shift } else { 0 };
         self.base = first.off + place(first);
         let span = last.end + place(last) - self.base;
@@ -563,9 +698,8 @@ impl Unit {
             .map_err(|kind| Error {
                 kind,
                 at: Some(At {
-                    unit: h.index,
-                    unit_off: h.off,
                     die_off: Some(die),
+                    ..h.at()
                 }),
             })?;
         }
@@ -609,39 +743,10 @@ impl Unit {
         keep: &dyn Fn(&Root<'_>) -> bool,
         die: &mut u64,
     ) -> Result<(), ErrorKind> {
-        let (data, name) = if h.in_types {
-            (sections.types, ".debug_types")
-        } else {
-            (sections.info, ".debug_info")
-        };
-        let mut cur = Cursor::<BE>::new(&data[..h.end as usize], h.root as usize, name);
-        let v5 = h.encoding.version >= 5;
-        let header_len = |dwarf64: bool, n32: u64, n64: u64| {
-            if !v5 {
-                0
-            } else if dwarf64 {
-                n64
-            } else {
-                n32
-            }
-        };
-        let mut cx = Context {
-            sections: *sections,
-            encoding: h.encoding,
-            unit_off: h.off,
-            unit_len: h.end - h.off,
-            base: h.off.wrapping_sub(local),
-            in_types: h.in_types,
-            merged,
-            str_offsets_base: header_len(h.encoding.dwarf64, 8, 16),
-            addr_base: header_len(h.encoding.dwarf64, 8, 16),
-            loclists_base: header_len(h.encoding.dwarf64, 12, 20),
-            rnglists_base: header_len(h.encoding.dwarf64, 12, 20),
-            unit_base: Target::default(),
-            clang: false,
-            asm: false,
-            header: self.headers.len() as u32,
-        };
+        let (mut cx, mut cur) = Context::of::<BE>(sections, h);
+        cx.base = h.off.wrapping_sub(local);
+        cx.merged = merged;
+        cx.header = self.headers.len() as u32;
         let mut a = Attrs {
             mask: 0,
             vals: [0; N_SLOTS],
@@ -655,8 +760,9 @@ impl Unit {
         }
         let root = abbrevs.get(code).ok_or(ErrorKind::UnknownAbbrev(code))?;
         let start = cur.pos;
-        for _ in 0..2 {
+        for bases_known in [false, true] {
             cur.pos = start;
+            cx.bases_known = bases_known;
             cx.attrs(abbrevs, root, &mut cur, relocate, &mut a, &self.signatures)?;
             cx.str_offsets_base = a.get(Slot::StrOffsetsBase).unwrap_or(cx.str_offsets_base);
             cx.addr_base = a.get(Slot::AddrBase).unwrap_or(cx.addr_base);
@@ -1244,7 +1350,49 @@ impl CheckedSubSigned for u64 {
     }
 }
 
+/// Where the last NUL of a string section ends.
+fn strings_end(section: &[u8]) -> u64 {
+    memchr::memrchr(0, section).map_or(0, |last| last as u64 + 1)
+}
+
 impl<'d> Context<'d> {
+    /// The parameters of a unit read alone, as far as its header tells them, and its DIEs.
+    fn of<const BE: bool>(sections: &Sections<'d>, h: &UnitHeader) -> (Self, Cursor<'d, BE>) {
+        let (data, name) = if h.in_types {
+            (sections.types, ".debug_types")
+        } else {
+            (sections.info, ".debug_info")
+        };
+        let cur = Cursor::<BE>::new(&data[..h.end as usize], h.root as usize, name);
+        let v5 = h.encoding.version >= 5;
+        let header_len = |n32: u64, n64: u64| match (v5, h.encoding.dwarf64) {
+            (false, _) => 0,
+            (true, false) => n32,
+            (true, true) => n64,
+        };
+        let cx = Self {
+            sections: *sections,
+            encoding: h.encoding,
+            unit_off: h.off,
+            unit_len: h.end - h.off,
+            base: h.off,
+            in_types: h.in_types,
+            merged: false,
+            str_offsets_base: header_len(8, 16),
+            addr_base: header_len(8, 16),
+            loclists_base: header_len(12, 20),
+            rnglists_base: header_len(12, 20),
+            bases_known: false,
+            str_end: strings_end(sections.str),
+            line_str_end: strings_end(sections.line_str),
+            unit_base: Target::default(),
+            clang: false,
+            asm: false,
+            header: 0,
+        };
+        (cx, cur)
+    }
+
     #[inline(always)]
     fn skip<const BE: bool>(
         &self,
@@ -1358,11 +1506,11 @@ impl<'d> Context<'d> {
                         .next(self.in_types, at, self.encoding.offset_bytes(), raw)
                         .map_err(ErrorKind::Relocation)?
                         .value;
-                    Str::new(StrSection::Str, off).0
+                    self.debug_str(off)?
                 }
                 Action::Ref if op.n == 4 => {
                     let off = u64::from(cur.u32()?);
-                    self.local_ref(off)
+                    self.local_ref(off)?
                 }
                 Action::Data1 => u64::from(cur.u8()?),
                 Action::Data2 => u64::from(cur.u16()?),
@@ -1388,11 +1536,36 @@ impl<'d> Context<'d> {
 
     /// A reference within the unit, as an offset from the start of the group.
     #[inline(always)]
-    fn local_ref(&self, off: u64) -> u64 {
+    fn local_ref(&self, off: u64) -> Result<u64, ErrorKind> {
         if off >= self.unit_len {
-            return u64::from(TypeRef::BROKEN.0);
+            return Err(ErrorKind::BadReference(self.unit_off.saturating_add(off)));
         }
-        self.unit_off.wrapping_add(off).wrapping_sub(self.base)
+        Ok(self.unit_off.wrapping_add(off).wrapping_sub(self.base))
+    }
+
+    /// A string of `.debug_str`.
+    #[inline(always)]
+    fn debug_str(&self, off: u64) -> Result<u64, ErrorKind> {
+        if off >= self.str_end {
+            return Err(ErrorKind::BadString {
+                section: ".debug_str",
+                offset: off,
+            });
+        }
+        Ok(Str::new(StrSection::Str, off).0)
+    }
+
+    /// What to make of an index past the end of its table: nothing, as long as it is not known where the table begins.
+    fn bad_index(
+        &self,
+        section: &'static str,
+        index: u64,
+    ) -> std::result::Result<Option<u64>, ErrorKind> {
+        if self.bases_known {
+            Err(ErrorKind::BadIndex { section, index })
+        } else {
+            Ok(None)
+        }
     }
 
     #[inline(never)]
@@ -1473,6 +1646,12 @@ impl<'d> Context<'d> {
                     .next(self.in_types, at, self.encoding.offset_bytes(), raw)
                     .map_err(ErrorKind::Relocation)?
                     .value;
+                if off >= self.line_str_end {
+                    return Err(ErrorKind::BadString {
+                        section: ".debug_line_str",
+                        offset: off,
+                    });
+                }
                 Str::new(StrSection::LineStr, off).0
             }
             Action::Strx => {
@@ -1484,14 +1663,17 @@ impl<'d> Context<'d> {
                     index,
                     size,
                 ) else {
-                    return Ok(None);
+                    return self.bad_index(".debug_str_offsets", index);
                 };
                 let mut table = Cursor::<BE>::new(self.sections.str_offsets, off as usize, "");
                 let raw = table.offset(dwarf64)?;
                 let target = relocate
                     .at(Section::StrOffsets, off, size as u8, raw)
                     .map_err(ErrorKind::Relocation)?;
-                Str::new(StrSection::Str, target.value).0
+                match self.debug_str(target.value) {
+                    Err(_) if !self.bases_known => return Ok(None),
+                    string => string?,
+                }
             }
             Action::BoundRef => {
                 self.skip_rare(op, cur)?;
@@ -1505,7 +1687,7 @@ impl<'d> Context<'d> {
                     4 => u64::from(cur.u32()?),
                     _ => cur.u64()?,
                 };
-                self.local_ref(off)
+                self.local_ref(off)?
             }
             Action::RefAddr => {
                 let raw = match op.n {
@@ -1522,17 +1704,16 @@ impl<'d> Context<'d> {
                     return Err(ErrorKind::NeedsMerge);
                 }
                 if off >= self.sections.info.len() as u64 {
-                    u64::from(TypeRef::BROKEN.0)
-                } else {
-                    // Units of .debug_types are shifted behind .debug_info; a ref_addr means the latter.
-                    let shift = if self.in_types {
-                        self.sections.info.len() as u64
-                    } else {
-                        0
-                    };
-                    let local = off.wrapping_sub(self.base.wrapping_add(shift));
-                    self.local_bound(op.slot, local)
+                    return Err(ErrorKind::BadReference(off));
                 }
+                // Units of .debug_types are shifted behind .debug_info; a ref_addr means the latter.
+                let shift = if self.in_types {
+                    self.sections.info.len() as u64
+                } else {
+                    0
+                };
+                let local = off.wrapping_sub(self.base.wrapping_add(shift));
+                self.local_bound(op.slot, local)
             }
             Action::RefSig8 => {
                 let signature = cur.u64()?;
@@ -1541,7 +1722,7 @@ impl<'d> Context<'d> {
                 }
                 match signatures.binary_search_by_key(&signature, |s| s.0) {
                     Ok(i) => u64::from(signatures[i].1),
-                    Err(_) => u64::from(TypeRef::BROKEN.0),
+                    Err(_) => return Err(ErrorKind::UnknownSignature(signature)),
                 }
             }
             Action::Addr => {
@@ -1564,14 +1745,22 @@ impl<'d> Context<'d> {
             }
             Action::Loclistx | Action::Rnglistx => {
                 let index = cur.uleb()?;
-                let (section, base) = if op.action == Action::Loclistx {
-                    (self.sections.loclists, self.loclists_base)
+                let (section, base, name) = if op.action == Action::Loclistx {
+                    (
+                        self.sections.loclists,
+                        self.loclists_base,
+                        ".debug_loclists",
+                    )
                 } else {
-                    (self.sections.rnglists, self.rnglists_base)
+                    (
+                        self.sections.rnglists,
+                        self.rnglists_base,
+                        ".debug_rnglists",
+                    )
                 };
                 let size = if dwarf64 { 8 } else { 4 };
                 let Some(off) = self.table_entry::<BE>(section, base, index, size) else {
-                    return Ok(None);
+                    return self.bad_index(name, index);
                 };
                 let rel = Cursor::<BE>::new(section, off as usize, "").offset(dwarf64)?;
                 let list = base.wrapping_add(rel);
@@ -1613,7 +1802,7 @@ impl<'d> Context<'d> {
                         let t = relocate
                             .next(self.in_types, at, self.encoding.offset_bytes(), raw)
                             .map_err(ErrorKind::Relocation)?;
-                        Ok(Some(Str::new(StrSection::Str, t.value).0))
+                        Ok(Some(self.debug_str(t.value)?))
                     }
                     Action::Data1 => Ok(Some(u64::from(cur.u8()?))),
                     Action::Data2 => Ok(Some(u64::from(cur.u16()?))),
@@ -1675,6 +1864,7 @@ impl<'d> Context<'d> {
         let size = u64::from(self.encoding.address_size);
         let Some(off) = self.table_entry::<BE>(self.sections.addr, self.addr_base, index, size)
         else {
+            self.bad_index(".debug_addr", index)?;
             return Ok(None);
         };
         let mut cur = Cursor::<BE>::new(self.sections.addr, off as usize, ".debug_addr");

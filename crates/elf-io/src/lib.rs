@@ -33,7 +33,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use open::{FileMap, MAX_DECOMPRESSED_BYTES};
 pub use relocate::{RelocCursor, RelocTable, RelocValue};
 pub use rewrite::{ImageOverflow, Patch, Rewrite, SectionEdit};
-pub use symbols::{Sym, Symbols};
+pub use symbols::{CodePlaces, Sym, Symbols};
 pub use write::{WriteOptions, WriteReport, write_file, write_sections};
 
 /// Constants of `elf.h`, as the `object` crate names them.

@@ -5,6 +5,10 @@ use object::elf;
 use crate::elf::{Elf, SectionIdx, c_string};
 use crate::encoding::Encoding;
 use crate::error::{ErrorKind, Result};
+use crate::relocate::RelocTable;
+
+/// The bits of `e_flags` that name the ABI of 64-bit PowerPC code; 0 if it does not say.
+const EF_PPC64_ABI: u32 = 3;
 
 /// One symbol.
 #[derive(Debug, Clone, Copy)]
@@ -39,20 +43,73 @@ impl Sym<'_> {
         self.info >> 4
     }
 
-    /// The place in the code that a function symbol of `machine` is for. On 32-bit ARM the lowest bit of a function's
-    /// value says that it is Thumb code; DWARF has the address without it.
-    ///
-    /// Functions of big-endian 64-bit PowerPC (ELFv1) are descriptors in `.opd`: their values are no code at all.
-    #[inline]
-    pub fn code_value(&self, machine: u16) -> u64 {
-        let thumb = machine == elf::EM_ARM.0 && self.sym_type() == elf::STT_FUNC.0;
-        if thumb { self.value & !1 } else { self.value }
-    }
-
     /// The section that the symbol is defined in; `None` if it is undefined, absolute or common.
     #[inline]
     pub fn section(&self) -> Option<SectionIdx> {
         section_of(self.shndx, self.extended)
+    }
+}
+
+/// Where the code of functions is, which on some machines is not where their symbols are:
+///
+/// - the lowest bit of a function's value on 32-bit ARM says that it is Thumb code (ELF for the ARM Architecture
+///   §5.5.3);
+/// - a function symbol of 64-bit PowerPC under its first ABI is for a descriptor in `.opd`, whose first doubleword is
+///   the address of the code (64-bit PowerPC ELF ABI Supplement §3.2.5).
+///
+/// DWARF has the address of the code.
+#[derive(Debug)]
+pub struct CodePlaces<'d> {
+    thumb: bool,
+    encoding: Encoding,
+    descriptors: Option<Descriptors<'d>>,
+}
+
+/// The section `.opd`.
+#[derive(Debug)]
+struct Descriptors<'d> {
+    idx: SectionIdx,
+    relocatable: bool,
+    addr: u64,
+    data: &'d [u8],
+    relocs: Option<RelocTable<'d>>,
+}
+
+impl CodePlaces<'_> {
+    /// The section and the place in it where the code of a function symbol begins, as [`Sym::section`] and
+    /// [`Sym::value`] have them.
+    pub fn of(&self, sym: &Sym<'_>) -> (Option<SectionIdx>, u64) {
+        let own = (sym.section(), sym.value);
+        if sym.sym_type() != elf::STT_FUNC.0 {
+            return own;
+        }
+        if self.thumb {
+            return (own.0, own.1 & !1);
+        }
+        let described = self.descriptors.as_ref();
+        described
+            .and_then(|d| d.entry(sym, self.encoding))
+            .unwrap_or(own)
+    }
+}
+
+impl Descriptors<'_> {
+    /// Where the descriptor of a function leads; `None` if it has none that can be read.
+    fn entry(&self, sym: &Sym<'_>, encoding: Encoding) -> Option<(Option<SectionIdx>, u64)> {
+        if sym.section() != Some(self.idx) {
+            return None;
+        }
+        let at = if self.relocatable {
+            sym.value
+        } else {
+            sym.value.checked_sub(self.addr)?
+        };
+        let raw = encoding.u64(self.data, usize::try_from(at).ok()?)?;
+        let Some(relocs) = &self.relocs else {
+            return Some((None, raw));
+        };
+        let value = relocs.cursor().value_at(at, 8, raw).ok()?;
+        Some((value.section, value.value))
     }
 }
 
@@ -91,6 +148,34 @@ impl RawSym {
 }
 
 impl<'d> Elf<'d> {
+    /// Where the code of the file's functions is.
+    ///
+    /// # Errors
+    ///
+    /// If the file has function descriptors and they or their relocations cannot be read.
+    pub fn code_places(&self) -> Result<CodePlaces<'d>> {
+        let encoding = self.encoding();
+        let mut places = CodePlaces {
+            thumb: self.machine() == elf::EM_ARM.0,
+            encoding,
+            descriptors: None,
+        };
+        let first_abi = self.e_flags() & EF_PPC64_ABI < 2;
+        if self.machine() == elf::EM_PPC64.0
+            && first_abi
+            && let Some(idx) = self.section_by_name(".opd")
+        {
+            places.descriptors = Some(Descriptors {
+                idx,
+                relocatable: self.is_relocatable(),
+                addr: self.section(".opd", idx.0)?.addr,
+                data: self.raw_section_data(idx)?,
+                relocs: self.relocs(idx)?,
+            });
+        }
+        Ok(places)
+    }
+
     /// The symbols of the file's `SHT_SYMTAB`; none if it has none (a stripped file).
     ///
     /// # Errors

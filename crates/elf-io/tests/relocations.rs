@@ -614,15 +614,10 @@ fn check_object(bytes: &[u8], what: &str) {
         .map(Result::unwrap)
         .find(|s| s.name == b"found_function")
         .unwrap();
-    let section = function.section().unwrap();
-    if elf.sections()[section.index()].name == b".opd" {
-        // A function descriptor: DWARF has the address of the code that it points to.
-        return;
-    }
-    let place = RelocValue {
-        section: Some(section),
-        value: function.code_value(elf.machine()),
-    };
+    // For Thumb code, and where functions have descriptors, this is not the symbol's own value.
+    let (section, value) = elf.code_places().unwrap().of(&function);
+    assert!(section.is_some());
+    let place = RelocValue { section, value };
     assert!(
         addresses.contains(&place),
         "{what}: {place:?} not in {addresses:?}"

@@ -116,7 +116,7 @@ impl BtfBytes {
     /// Whether the BTF continues a base: its strings do not begin with the empty string
     /// that every complete BTF begins with.
     pub(crate) fn is_split(&self) -> bool {
-        first_string_byte(&self.btf) != Some(0)
+        first_string_byte(&self.btf).is_none_or(|byte| byte != 0)
     }
 }
 
@@ -133,8 +133,8 @@ fn is_btf(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x9f, 0xeb]) || bytes.starts_with(&[0xeb, 0x9f])
 }
 
-/// The first byte of the string section of a BTF; `None` if the section is empty or the
-/// header is broken, which parsing will say better.
+/// The first byte of the string section of a BTF; `None` if the section is empty. 0 if the blob ends before it, as it
+/// does in a damaged one: that is for parsing to say, and not to be taken for a BTF that lacks its base.
 fn first_string_byte(btf: &[u8]) -> Option<u8> {
     let little = btf.starts_with(&[0x9f, 0xeb]);
     let field = |at: usize| {
@@ -147,11 +147,12 @@ fn first_string_byte(btf: &[u8]) -> Option<u8> {
         usize::try_from(value).ok()
     };
     debug_assert!(HDR_LEN as usize == 24);
-    let (hdr_len, str_off, str_len) = (field(4)?, field(16)?, field(20)?);
-    if str_len == 0 {
+    if field(20) == Some(0) {
         return None;
     }
-    btf.get(hdr_len.checked_add(str_off)?).copied()
+    let start = || field(4)?.checked_add(field(16)?);
+    let byte = start().and_then(|start| btf.get(start).copied());
+    Some(byte.unwrap_or(0))
 }
 
 /// A parsed BTF and the bytes it comes from.
@@ -297,6 +298,16 @@ mod tests {
             assert!(read(&split.to_bytes()));
             split.add_struct("s", 4).unwrap();
             assert!(read(&split.to_bytes()));
+        }
+    }
+
+    #[test]
+    fn btf_that_is_cut_off_is_not_taken_for_split() {
+        let whole = base().to_bytes();
+        for len in 2..whole.len() {
+            let cut = BtfBytes::from_bytes(&whole[..len]).unwrap();
+            assert!(!cut.is_split(), "{len} of {} bytes", whole.len());
+            assert!(parse_base(Path::new("cut"), &cut).is_err());
         }
     }
 

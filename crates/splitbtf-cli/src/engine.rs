@@ -387,9 +387,6 @@ pub(crate) fn encode_together(
 /// Adds to an error what to do about it, where the error itself does not say.
 fn advise(error: splitbtf::Error) -> anyhow::Error {
     let advice = match &*error.kind {
-        ErrorKind::BaseEndian => {
-            "a base must be for the same machine; give the vmlinux this file was built with"
-        }
         ErrorKind::Elf(elf) => match elf.kind() {
             elf_io::ErrorKind::NotElf => {
                 "to encode, give an ELF file with DWARF, such as vmlinux or a module (.ko)"
@@ -419,6 +416,23 @@ fn advise(error: splitbtf::Error) -> anyhow::Error {
     // The error stays in the chain for callers that look for its kind.
     let text = format!("{error}; {advice}");
     anyhow!(error).context(Advised(text))
+}
+
+/// Names the base in an error that is about the base as much as about the file.
+pub(crate) fn name_base(error: anyhow::Error, base: Option<&Path>) -> anyhow::Error {
+    match (error.downcast_ref::<splitbtf::Error>(), base) {
+        (Some(splitbtf::Error { path, kind }), Some(base))
+            if matches!(**kind, ErrorKind::BaseEndian) =>
+        {
+            anyhow!(
+                "{}: is of the other byte order than the base, {}; give the vmlinux that it was \
+                 built with",
+                path.display(),
+                base.display()
+            )
+        }
+        _ => error,
+    }
 }
 
 /// An error's text with advice, which stands for the error it is the context of.

@@ -1,4 +1,4 @@
-//! Every case under `testdata/c` in every combination of compiler, DWARF version,
+//! Every case under `testdata/c` and `testdata/bad` in every combination of compiler, DWARF version,
 //! target and link form that its directives ask for, one test each; and the same
 //! expectations on the prebuilt objects under `testdata/elf`, which need no
 //! compiler. `testdata/c/README.md` tells how to write a case.
@@ -14,7 +14,10 @@ use test_kit::{build, prebuilt, run, tool};
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let splitbtf = Splitbtf::new(env!("CARGO_BIN_EXE_splitbtf"));
-    let cases = Case::load_all(&test_kit::testdata().join("c")).expect("cases that parse");
+    let mut cases = Vec::new();
+    for dir in ["c", "bad"] {
+        cases.extend(Case::load_all(&test_kit::testdata().join(dir)).expect("cases that parse"));
+    }
     let mut trials = Vec::new();
     for case in &cases {
         for leg in case.legs().expect("directives that parse") {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use btf_builder::{Btf, Kind, make_info};
-use dwarf_reader::Str;
+use dwarf_reader::{At, Str};
 use elf_io::Elf;
 
 use crate::copies::{Copies, Fate, Ground, base_name_id};
@@ -12,7 +12,7 @@ use crate::encode::Emitted;
 use crate::error::ErrorKind;
 use crate::features::Features;
 use crate::func::Functions;
-use crate::ident::is_identifier;
+use crate::ident::{is_identifier, is_section_name};
 use crate::kfunc::Kfuncs;
 use crate::store::{Key, NodeId, NodeKind, Place, UNROOTED, get_str};
 use crate::text::Text;
@@ -234,7 +234,9 @@ impl Assembly<'_, '_> {
         self.ids.copies = vec![NO_ID; self.copies.len()];
         let n_base_names = g.base.map_or(0, |b| b.names().len()) as u32;
         for (i, node) in g.store.ids() {
-            if node.key == UNROOTED || g.taint.has(NodeId::store(i)) {
+            // Numbers refer to nothing, and so are never copied, even where everything else is.
+            let number = matches!(node.kind, NodeKind::Int | NodeKind::Float);
+            if node.key == UNROOTED || (g.taint.has(NodeId::store(i)) && !number) {
                 continue;
             }
             let is_name = matches!(
@@ -358,7 +360,7 @@ impl Assembly<'_, '_> {
                     if proto_id == 0 || !attributes.is_empty() {
                         self.build(proto, &mut words)?;
                         if !attributes.is_empty() {
-                            crate::kfunc::mark_arena(&mut self.btf, &mut words, attributes)?;
+                            crate::kfunc::mark_arena(&mut self.btf, name, &mut words, attributes)?;
                         }
                         proto_id = self.btf.push_raw(&words)?.0;
                         if attributes.is_empty() {
@@ -457,6 +459,10 @@ impl Assembly<'_, '_> {
                 .sections()
                 .get(section as usize)
                 .map_or(&b""[..], |s| s.name);
+            if !is_section_name(name) {
+                self.bad.push(name.to_vec());
+                continue;
+            }
             let name = self.btf.intern_str(name)?.0;
             let n = u32::try_from(entries.len()).unwrap_or(u32::MAX);
             if n > 0xffff {
@@ -474,11 +480,14 @@ impl Assembly<'_, '_> {
     }
 }
 
-/// Findings for names that BTF cannot hold.
-pub(crate) fn bad_names(bad: Vec<Vec<u8>>) -> impl Iterator<Item = Diag> {
+/// Findings for names that BTF cannot hold, each with the DIE that has it, as far as `places` knows one.
+pub(crate) fn bad_names(
+    bad: Vec<Vec<u8>>,
+    places: &BTreeMap<Vec<u8>, At>,
+) -> impl Iterator<Item = Diag> {
     bad.into_iter().map(|name| Diag {
         kind: DiagKind::InvalidName,
-        at: None,
+        at: places.get(&name).copied(),
         name: String::from_utf8_lossy(&name).into_owned(),
     })
 }

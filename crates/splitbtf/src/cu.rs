@@ -1,6 +1,6 @@
 //! From a unit's DWARF to nodes: each type is hashed, looked up, and written down only if nobody has seen it before.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use dwarf_reader::{Str, TypeDie, TypeTag, Unit};
 use gimli::constants as c;
@@ -95,9 +95,19 @@ const VOID: Local = Local {
     def: NodeId::VOID,
 };
 
-/// A cycle of types without a name in it, which C cannot write.
+/// A cycle of types that C cannot write.
 #[derive(Debug)]
-pub(crate) struct NamelessCycle;
+pub(crate) struct Cycle {
+    /// Offset of a DIE in it from the start of the group of units.
+    pub(crate) off: u32,
+    pub(crate) what: &'static str,
+}
+
+impl Cycle {
+    const NAMELESS: &'static str = "types refer to each other in a cycle without a name";
+    const ENDLESS: &'static str =
+        "a typedef leads back to itself through nothing but typedefs, qualifiers and arrays";
+}
 
 /// A member as BTF will have it.
 #[derive(Debug, Clone, Copy)]
@@ -198,6 +208,8 @@ pub(crate) struct Worker<'f, 's> {
     near: Vec<Seen>,
     /// Typedefs are known by their names, as structs are.
     pub(crate) typedefs_by_name: bool,
+    /// A reference of the unit at hand leads to no type.
+    stray: Cell<bool>,
     cu: u64,
     int: Option<Local>,
     char: Option<Local>,
@@ -227,6 +239,7 @@ impl<'f, 's> Worker<'f, 's> {
             words: spare.words,
             near: spare.near,
             typedefs_by_name: false,
+            stray: Cell::new(false),
             cu: 0,
             int: None,
             char: None,
@@ -234,13 +247,20 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     /// Maps all types of [`Self::unit`], the `cu`th of the file, to nodes.
-    pub(crate) fn types(&mut self, cu: u32) -> Result<(), NamelessCycle> {
+    pub(crate) fn types(&mut self, cu: u32) -> Result<(), Cycle> {
         self.cu = u64::from(cu) << 32;
         self.locals.clear();
         self.locals.resize(self.unit.types.len(), UNKNOWN);
         self.mentioned.clear();
+        self.stray.set(false);
         self.int = None;
         self.char = None;
+        if self.typedefs_by_name
+            && let Some(off) = self.endless()
+        {
+            let what = Cycle::ENDLESS;
+            return Err(Cycle { off, what });
+        }
         for i in 0..self.unit.types.len() {
             let t = &self.unit.types[i];
             if let Some((tag, name)) = self.by_name(t) {
@@ -274,14 +294,72 @@ impl<'f, 's> Worker<'f, 's> {
     /// The local type that a reference leads to, as an index, and whether it is void.
     #[inline(always)]
     fn target(&self, r: dwarf_reader::TypeRef) -> Option<u32> {
-        self.unit.type_at(r).map(|i| i as u32)
+        match self.unit.type_at(r) {
+            Some(i) => Some(i as u32),
+            None => {
+                if r != dwarf_reader::TypeRef::NONE {
+                    self.stray.set(true);
+                }
+                None
+            }
+        }
     }
 
     pub(crate) fn local(&mut self, r: dwarf_reader::TypeRef) -> Local {
-        match self.unit.type_at(r) {
-            Some(i) => self.local_at(i),
+        match self.target(r) {
+            Some(i) => self.local_at(i as usize),
             None => VOID,
         }
+    }
+
+    /// Deals with references that turned out to lead to no type: an error, or a warning where it may be a type of a
+    /// kind that is not known here. `headers` are the units that were read.
+    pub(crate) fn check_strays(
+        &mut self,
+        headers: &[dwarf_reader::UnitHeader],
+    ) -> Result<(), dwarf_reader::Error> {
+        if !self.stray.get() {
+            return Ok(());
+        }
+        for stray in self.unit.strays(self.text.sections, headers) {
+            if !stray.may_be_type {
+                return Err(dwarf_reader::Error {
+                    kind: dwarf_reader::ErrorKind::BadReference(stray.target),
+                    at: self.unit.at(stray.off),
+                });
+            }
+            self.warn(DiagKind::UnsupportedType, stray.off, stray.name);
+        }
+        Ok(())
+    }
+
+    /// The offset of a typedef that leads back to itself through nothing that could end it.
+    fn endless(&self) -> Option<u32> {
+        let types = &self.unit.types;
+        // In which round a type was met.
+        let mut met = vec![0u32; types.len()];
+        for (start, round) in (0..types.len()).zip(1u32..) {
+            let mut i = start;
+            while met[i] == 0 {
+                met[i] = round;
+                let goes_on = matches!(
+                    types[i].tag,
+                    TypeTag::Typedef
+                        | TypeTag::Const
+                        | TypeTag::Volatile
+                        | TypeTag::Restrict
+                        | TypeTag::Transparent
+                        | TypeTag::TypeTag
+                        | TypeTag::Array
+                );
+                match self.unit.type_at(types[i].ty) {
+                    Some(next) if goes_on && met[next] == round => return Some(types[next].off),
+                    Some(next) if goes_on => i = next,
+                    _ => break,
+                }
+            }
+        }
+        None
     }
 
     /// A local type with its node.
@@ -346,7 +424,7 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     /// Hashes a type and, first, all that it needs hashed.
-    fn resolve(&mut self, root: u32) -> Result<(), NamelessCycle> {
+    fn resolve(&mut self, root: u32) -> Result<(), Cycle> {
         if self.attempt(root) {
             return Ok(());
         }
@@ -360,7 +438,10 @@ impl<'f, 's> Worker<'f, 's> {
                         entry.1 = next;
                     }
                     if self.locals[child as usize].name_no == OPEN_NO {
-                        return Err(NamelessCycle);
+                        return Err(Cycle {
+                            off: self.unit.types[child as usize].off,
+                            what: Cycle::NAMELESS,
+                        });
                     }
                     if !self.attempt(child) {
                         self.locals[child as usize].name_no = OPEN_NO;
@@ -540,6 +621,11 @@ impl<'f, 's> Worker<'f, 's> {
         });
     }
 
+    /// Whether a type tag is left out: nobody wants any, or it says nothing, which the kernel refuses.
+    fn is_no_tag(&self, t: &TypeDie) -> bool {
+        !self.features.type_tag || self.text.bytes(t.name).is_empty()
+    }
+
     /// Hashes type `i`, all of whose references are ready, and finds or makes its node.
     fn finish(&mut self, i: u32) {
         let t = self.unit.types[i as usize];
@@ -555,7 +641,7 @@ impl<'f, 's> Worker<'f, 's> {
             }
             TypeTag::Transparent => self.alias(i, t.ty),
             TypeTag::TypeTag => {
-                if !self.features.type_tag {
+                if self.is_no_tag(&t) {
                     return self.alias(i, t.ty);
                 }
                 let hash = shape::type_tag(self.text.hash(t.name), false, self.child(t.ty));
@@ -613,15 +699,22 @@ impl<'f, 's> Worker<'f, 's> {
         self.set(i, seen);
     }
 
+    /// Whether a number is encoded as an array of bytes.
+    fn is_complex(&self, t: &TypeDie) -> bool {
+        let encoding = gimli::DwAte(t.encoding);
+        t.tag == TypeTag::Base
+            && self.features.float
+            && matches!(
+                encoding,
+                c::DW_ATE_complex_float | c::DW_ATE_imaginary_float
+            )
+    }
+
     fn base_type(&mut self, i: u32, t: &TypeDie) {
         let encoding = gimli::DwAte(t.encoding);
         let mut name = t.name;
         let mut size = u32::try_from(t.size).unwrap_or(0);
-        let is_float = matches!(
-            encoding,
-            c::DW_ATE_float | c::DW_ATE_complex_float | c::DW_ATE_imaginary_float
-        );
-        if is_float && self.features.float {
+        if self.is_complex(t) || (encoding == c::DW_ATE_float && self.features.float) {
             if encoding != c::DW_ATE_float {
                 // BTF has no word for it: an opaque run of bytes keeps the layout.
                 self.warn(DiagKind::ComplexFloat, t.off, t.name);
@@ -781,15 +874,18 @@ impl<'f, 's> Worker<'f, 's> {
             }
             // A type that aliases void is void too.
             let target = self
-                .unit
-                .type_at(m.ty)
-                .filter(|&j| self.locals[j].hash != Hash::VOID);
+                .target(m.ty)
+                .filter(|&j| self.locals[j as usize].hash != Hash::VOID);
             let Some(ty) = target else {
                 dropped = Some(DiagKind::VoidMember);
                 continue;
             };
             if m.bit_off == u64::MAX || (is_union && m.bit_off != 0) {
                 dropped = Some(DiagKind::MemberOffset);
+                continue;
+            }
+            if m.bit_off.div_ceil(8) > t.size {
+                dropped = Some(DiagKind::MemberPastEnd);
                 continue;
             }
             let width = if m.bit_size == u32::MAX {
@@ -805,7 +901,7 @@ impl<'f, 's> Worker<'f, 's> {
                 name: m.name,
                 bit_off: m.bit_off as u32,
                 width,
-                ty: ty as u32,
+                ty,
             });
         }
         if kind_flag {
@@ -1103,7 +1199,7 @@ impl<'f, 's> Worker<'f, 's> {
         let t = &self.unit.types[i];
         match t.tag {
             TypeTag::Transparent => Some(t.ty),
-            TypeTag::TypeTag if !self.features.type_tag => Some(t.ty),
+            TypeTag::TypeTag if self.is_no_tag(t) => Some(t.ty),
             TypeTag::Typedef if t.name.is_none() => Some(t.ty),
             TypeTag::Struct | TypeTag::Union if t.declaration && self.name_of(t).is_none() => {
                 Some(t.origin)
@@ -1115,8 +1211,9 @@ impl<'f, 's> Worker<'f, 's> {
     /// Whether a local type has to be told apart from others of equal content.
     pub(crate) fn is_tainted(&mut self, i: usize, taint: &crate::settle::Taint) -> bool {
         let local = self.local_at(i);
-        // Numbers reach nothing.
-        if self.unit.types[i].tag == TypeTag::Base
+        // Numbers reach nothing, but for those that are arrays.
+        let t = &self.unit.types[i];
+        if (t.tag == TypeTag::Base && !self.is_complex(t))
             || self.alias_of(i).is_some()
             || local.hash == Hash::VOID
         {
@@ -1221,7 +1318,13 @@ impl<'f, 's> Worker<'f, 's> {
                 }
                 NodeKind::FuncProto
             }
-            // Neither is ever tainted.
+            TypeTag::Base if self.is_complex(&t) => {
+                let (elem, index) = (self.char_type().node, self.index_type().node);
+                let size = u32::try_from(t.size).unwrap_or(0);
+                words.extend([elem.raw(), index.raw(), size]);
+                NodeKind::Array
+            }
+            // None of these is ever tainted.
             TypeTag::Base | TypeTag::Transparent | TypeTag::Unsupported => {
                 words.push(target(self));
                 NodeKind::Const

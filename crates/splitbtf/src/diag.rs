@@ -24,6 +24,8 @@ pub enum DiagKind {
     VoidMember,
     /// A member at a place that cannot be told, left out.
     MemberOffset,
+    /// A member that begins behind the end of its struct, left out.
+    MemberPastEnd,
     /// A struct with members beyond what BTF can address, emitted without members.
     CannotExpress,
     /// A name that is not an identifier; the type is emitted without it.
@@ -34,10 +36,10 @@ pub enum DiagKind {
     OverlappingVariable,
     /// A unit whose types are in another file (split DWARF), left out.
     Skeleton,
-    /// Type references that make a cycle without a name.
-    NamelessCycle,
     /// A location list that cannot be read.
     BadLocation,
+    /// A kfunc whose flags in a resolved `.BTF_ids` cannot be told from those of others, taken to have none.
+    KfuncFlags,
 }
 
 impl DiagKind {
@@ -45,7 +47,7 @@ impl DiagKind {
     pub fn is_fatal_without_force(self) -> bool {
         matches!(
             self,
-            Self::CannotExpress | Self::InvalidName | Self::VoidVariable
+            Self::CannotExpress | Self::InvalidName | Self::VoidVariable | Self::MemberPastEnd
         )
     }
 }
@@ -61,13 +63,17 @@ impl fmt::Display for DiagKind {
             Self::VoidArray => "array of void encoded as an array of bytes",
             Self::VoidMember => "member without a type left out",
             Self::MemberOffset => "member at an offset that cannot be told left out",
+            Self::MemberPastEnd => "member behind the end of its struct left out",
             Self::CannotExpress => "layout beyond what BTF can express, emitted without members",
             Self::InvalidName => "name is not a C identifier",
             Self::VoidVariable => "variable without a type left out",
             Self::OverlappingVariable => "overlaps another variable, left out",
             Self::Skeleton => "split DWARF: types are in another file",
-            Self::NamelessCycle => "types refer to each other in a cycle without a name",
             Self::BadLocation => "location list cannot be read",
+            Self::KfuncFlags => {
+                "flags unknown, so that decl tags may be missing (.BTF_ids was resolved against another BTF; encode \
+                 the module as it was before resolve_btfids)"
+            }
         })
     }
 }

@@ -11,19 +11,20 @@
 //! 5. assemble: nodes and copies in file order, functions by name, variables and their sections ([`crate::assemble`]);
 //! 6. dedup: only if there are copies.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use btf_builder::{Btf, Endian};
-use dwarf_reader::{NoRelocations, Relocate, Root, Sections, Str, UnitHeader, UnitKind};
+use dwarf_reader::{At, NoRelocations, Relocate, Root, Sections, Str, Unit, UnitHeader, UnitKind};
 use elf_io::{Elf, FileMap};
 
 use crate::assemble::{Assembly, Ids, bad_names};
 use crate::base::BaseIndex;
 use crate::copies::{Copies, CuOut, Ground, like};
-use crate::cu::{NameSet, NamelessCycle, Worker};
+use crate::cu::{NameSet, Worker};
 use crate::diag::{Diag, DiagKind, Skipped};
 use crate::error::{Error, ErrorKind, Result};
 use crate::features::Features;
@@ -116,8 +117,15 @@ struct WorkerOut<'f> {
     diags: Vec<Diag>,
     n_type_dies: u64,
     n_skeletons: u32,
-    cycles: bool,
-    error: Option<(u32, dwarf_reader::Error)>,
+    stop: Option<Stop>,
+}
+
+/// Why a worker read no further.
+struct Stop {
+    cu: u32,
+    /// Types make a cycle that no struct breaks; it may be that typedefs do.
+    cycle: bool,
+    error: dwarf_reader::Error,
 }
 
 fn into_inner<T>(m: Mutex<T>) -> T {
@@ -273,8 +281,7 @@ impl<'f> File<'f> {
                 diags: Vec::new(),
                 n_type_dies: 0,
                 n_skeletons: 0,
-                cycles: false,
-                error: None,
+                stop: None,
             };
             loop {
                 // Ascending for each worker, so that what a worker sees first is its earliest.
@@ -284,20 +291,38 @@ impl<'f> File<'f> {
                 if let Err(e) = w.unit.read(self.sections, group, &mut relocate, &|root| {
                     self.options.keeps(root)
                 }) {
-                    out.error = Some((cu, e));
                     // Others need not go on either, but CUs before this one must still be looked at.
+                    out.stop = Some(Stop {
+                        cu,
+                        cycle: false,
+                        error: e,
+                    });
                     break;
                 }
                 out.n_type_dies += w.unit.types.len() as u64;
                 out.n_skeletons += w.unit.n_skeletons;
-                if let Err(NamelessCycle) = w.types(cu) {
-                    out.cycles = true;
+                if let Err(cycle) = w.types(cu) {
+                    let kind = dwarf_reader::ErrorKind::Cycle(cycle.what);
+                    let at = w.unit.at(cycle.off);
+                    out.stop = Some(Stop {
+                        cu,
+                        cycle: true,
+                        error: dwarf_reader::Error { kind, at },
+                    });
                     break;
                 }
                 let mut nodes = w.nodes();
                 self.tags(&mut w, &mut nodes);
                 judge.unit(&mut w, &functions, abi, &relocate);
                 vars::collect(&mut w, &var_sections, &mut out.vars);
+                if let Err(error) = w.check_strays(group) {
+                    out.stop = Some(Stop {
+                        cu,
+                        cycle: false,
+                        error,
+                    });
+                    break;
+                }
                 out.cus.push(CuOut {
                     cu,
                     mentioned: w.mentioned.clone(),
@@ -318,23 +343,17 @@ impl<'f> File<'f> {
             work();
         }
         let mut outs = into_inner(outs);
-        if let Some((_, e)) = outs
+        if let Some(stop) = outs
             .iter_mut()
-            .filter_map(|o| o.error.take())
-            .min_by_key(|e| e.0)
+            .filter_map(|o| o.stop.take())
+            .min_by_key(|stop| stop.cu)
         {
-            return Err(ErrorKind::Dwarf(e));
-        }
-        if outs.iter().any(|o| o.cycles) && !self.typedefs_by_name {
-            self.typedefs_by_name = true;
-            self.phases.truncate(1);
-            return self.read(groups, relocator);
-        }
-        if outs.iter().any(|o| o.cycles) {
-            return Err(ErrorKind::Other(
-                "types refer to each other in a cycle without a name, which is not supported"
-                    .into(),
-            ));
+            if stop.cycle && !self.typedefs_by_name {
+                self.typedefs_by_name = true;
+                self.phases.truncate(1);
+                return self.read(groups, relocator);
+            }
+            return Err(ErrorKind::Dwarf(stop.error));
         }
         let n_skeletons: u32 = outs.iter().map(|o| o.n_skeletons).sum();
         let n_type_dies: u64 = outs.iter().map(|o| o.n_type_dies).sum();
@@ -443,10 +462,15 @@ impl<'f> File<'f> {
             ids: Ids::default(),
         };
         assembly.types()?;
-        let kfuncs = crate::kfunc::collect(self.elf, self.base, self.options.features)?;
+        let kfuncs = crate::kfunc::collect(self.elf, self.base, self.options.features, &mut diags)?;
         assembly.functions(&functions, &chosen.emit, &kfuncs)?;
         assembly.variables(&vars, self.elf)?;
-        diags.extend(bad_names(assembly.bad));
+        let places = if assembly.bad.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.places_of_names(&assembly.bad, groups, &mut relocator())
+        };
+        diags.extend(bad_names(assembly.bad, &places));
         let btf = assembly.btf;
         self.phases.push(("assemble", start.elapsed()));
         if n_skeletons > 0 {
@@ -487,6 +511,33 @@ impl<'f> File<'f> {
         })
     }
 
+    /// The first DIE that has each of these names. Reads the file once more, since nothing kept the places.
+    fn places_of_names<R: Relocate>(
+        &self,
+        names: &[Vec<u8>],
+        groups: &[&[UnitHeader]],
+        relocate: &mut R,
+    ) -> BTreeMap<Vec<u8>, At> {
+        let mut wanted: BTreeSet<&[u8]> = names.iter().map(Vec::as_slice).collect();
+        let mut places = BTreeMap::new();
+        let mut unit = Unit::default();
+        for group in groups {
+            let keep = |root: &Root<'_>| self.options.keeps(root);
+            if wanted.is_empty() || unit.read(self.sections, group, relocate, &keep).is_err() {
+                break;
+            }
+            unit.for_each_name(|name, off| {
+                let name = self.sections.string(name).unwrap_or_default();
+                if wanted.remove(name)
+                    && let Some(at) = unit.at(off)
+                {
+                    places.insert(name.to_vec(), at);
+                }
+            });
+        }
+        places
+    }
+
     /// Decl tags of a unit's types.
     fn tags(&self, w: &mut Worker<'_, '_>, nodes: &mut Vec<u32>) {
         /// Order keys of decl tags stand behind those of types.
@@ -496,7 +547,10 @@ impl<'f> File<'f> {
         }
         for n in 0..w.unit.decl_tags.len() {
             let t = w.unit.decl_tags[n];
-            if let dwarf_reader::TagTarget::Type(i) = t.target {
+            // The kernel refuses a tag that says nothing.
+            if let dwarf_reader::TagTarget::Type(i) = t.target
+                && !w.text.bytes(t.value).is_empty()
+            {
                 let local = w.local_at(i as usize);
                 nodes.push(
                     w.decl_tag(t.value, t.component, local, TAG_ORDER + n as u32)

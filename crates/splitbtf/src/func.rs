@@ -8,7 +8,8 @@
 
 use dwarf_reader::{Fact, Loc, Relocate, Str, Target, TypeRef, TypeTag, Unit};
 use elf_io::{Elf, consts as elf};
-use hashbrown::HashTable;
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashTable};
 
 use crate::cu::{Local, Worker};
 use crate::diag::{DiagKind, Mismatch, SkipReason};
@@ -48,6 +49,7 @@ impl<'d> Functions<'d> {
     /// Collects all `STT_FUNC` symbols of `.symtab`.
     pub(crate) fn collect(elf: &Elf<'d>) -> elf_io::Result<Self> {
         let relocatable = elf.is_relocatable();
+        let code = elf.code_places()?;
         let mut all: Vec<(&'d [u8], FuncSym<'d>)> = Vec::new();
         for sym in elf.symbols()? {
             let sym = sym?;
@@ -59,15 +61,13 @@ impl<'d> Functions<'d> {
             if base.is_empty() || contains(suffix, b".cold") || contains(suffix, b".part") {
                 continue;
             }
+            let (section, value) = code.of(&sym);
             let section = if relocatable {
-                sym.section().map_or(0, |s| s.0)
+                section.map_or(0, |s| s.0)
             } else {
                 0
             };
-            let addr = Target {
-                section,
-                value: sym.value,
-            };
+            let addr = Target { section, value };
             all.push((
                 base,
                 FuncSym {
@@ -850,6 +850,11 @@ fn has_uncertain_location(
 fn is_packed(unit: &Unit, i: usize, address_size: u64) -> bool {
     let t = &unit.types[i];
     let members = &unit.members[t.first as usize..(t.first + t.n) as usize];
+    let mut alignments = Alignments {
+        unit,
+        address_size,
+        known: HashMap::default(),
+    };
     let mut end = 0u64;
     let mut largest = 1u64;
     let mut misaligned = false;
@@ -867,7 +872,7 @@ fn is_packed(unit: &Unit, i: usize, address_size: u64) -> bool {
         if m.bit_off > end.next_multiple_of(8) {
             return false;
         }
-        let align = natural_alignment(unit, m.ty, address_size, 0).max(1);
+        let align = alignments.of(m.ty, 0).max(1);
         largest = largest.max(align);
         misaligned |= (m.bit_off / 8) % align != 0;
         end = m
@@ -892,24 +897,39 @@ fn full_size(unit: &Unit, r: TypeRef, address_size: u64, depth: u32) -> u64 {
     }
 }
 
-fn natural_alignment(unit: &Unit, r: TypeRef, address_size: u64, depth: u32) -> u64 {
-    let Some(i) = strip(unit, r) else { return 1 };
-    let t = &unit.types[i];
-    if depth > 32 {
-        return 1;
-    }
-    match t.tag {
-        TypeTag::Array => natural_alignment(unit, t.ty, address_size, depth + 1),
-        TypeTag::Pointer => address_size,
-        TypeTag::Struct | TypeTag::Union => {
-            let members = &unit.members[t.first as usize..(t.first + t.n) as usize];
-            members
-                .iter()
-                .map(|m| natural_alignment(unit, m.ty, address_size, depth + 1))
-                .max()
-                .unwrap_or(1)
+/// Natural alignments of types, in bytes.
+struct Alignments<'u> {
+    unit: &'u Unit,
+    address_size: u64,
+    /// Of structs and unions, by index of the type. While one is looked at it counts as 1, so that a struct that is a
+    /// member of itself comes to an end, and one that many others share is looked at once.
+    known: HashMap<usize, u64, FixedState>,
+}
+
+impl Alignments<'_> {
+    fn of(&mut self, r: TypeRef, depth: u32) -> u64 {
+        let unit = self.unit;
+        let Some(i) = strip(unit, r) else { return 1 };
+        let t = &unit.types[i];
+        if depth > 32 {
+            return 1;
         }
-        _ => t.size.max(1),
+        match t.tag {
+            TypeTag::Array => self.of(t.ty, depth + 1),
+            TypeTag::Pointer => self.address_size,
+            TypeTag::Struct | TypeTag::Union => {
+                if let Some(&known) = self.known.get(&i) {
+                    return known;
+                }
+                self.known.insert(i, 1);
+                let members = &unit.members[t.first as usize..(t.first + t.n) as usize];
+                let largest = members.iter().map(|m| self.of(m.ty, depth + 1)).max();
+                let largest = largest.unwrap_or(1);
+                self.known.insert(i, largest);
+                largest
+            }
+            _ => t.size.max(1),
+        }
     }
 }
 

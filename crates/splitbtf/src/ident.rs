@@ -16,9 +16,14 @@ pub(crate) fn is_identifier(name: &[u8]) -> bool {
     }
 }
 
+/// Whether the kernel accepts `name` for a section: printable characters (`btf_name_valid_section`).
+pub(crate) fn is_section_name(name: &[u8]) -> bool {
+    (1..=MAX_LEN).contains(&name.len()) && name.iter().all(|b| matches!(b, 0x20..=0x7e))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_identifier;
+    use super::{is_identifier, is_section_name};
 
     #[test]
     fn dots_are_letters_and_digits_do_not_start() {
@@ -28,5 +33,14 @@ mod tests {
         assert!(!is_identifier(b"a$b"));
         assert!(!is_identifier(b""));
         assert!(!is_identifier(&[b'a'; 513]));
+    }
+
+    #[test]
+    fn sections_may_be_called_anything_printable() {
+        assert!(is_section_name(b".data..percpu"));
+        assert!(is_section_name(b"9-$ x"));
+        assert!(!is_section_name(b""));
+        assert!(!is_section_name(b".d\x01ta"));
+        assert!(!is_section_name(&[b'a'; 513]));
     }
 }

@@ -8,6 +8,7 @@ use btf_builder::{Btf, Kind, make_info};
 use elf_io::{BtfIds, Elf};
 
 use crate::base::BaseIndex;
+use crate::diag::{Diag, DiagKind};
 use crate::error::ErrorKind;
 use crate::features::Features;
 use crate::output::{old_btf, old_name};
@@ -37,6 +38,7 @@ pub(crate) fn collect(
     elf: &Elf<'_>,
     base: Option<&BaseIndex>,
     features: Features,
+    diags: &mut Vec<Diag>,
 ) -> Result<Kfuncs, ErrorKind> {
     let mut kfuncs = Kfuncs::default();
     if !features.decl_tag_kfuncs {
@@ -51,6 +53,13 @@ pub(crate) fn collect(
         ids.kfuncs(|id| old_name(old.get_or_init(|| old_btf(elf, base.as_ref())).as_ref(), id));
     for k in listed {
         // Whose flags are whose may be lost in a section that was sorted before; that it is a kfunc is not.
+        if k.flags.is_none() {
+            diags.push(Diag {
+                kind: DiagKind::KfuncFlags,
+                at: None,
+                name: k.name.to_owned(),
+            });
+        }
         kfuncs
             .0
             .insert(k.name.as_bytes().to_vec(), k.flags.unwrap_or(0));
@@ -85,7 +94,12 @@ impl Kfuncs {
 }
 
 /// Puts `address_space(1)` under the pointers of a prototype record that point into an arena.
-pub(crate) fn mark_arena(btf: &mut Btf, proto: &mut [u32], arena: Arena) -> Result<(), ErrorKind> {
+pub(crate) fn mark_arena(
+    btf: &mut Btf,
+    func: &[u8],
+    proto: &mut [u32],
+    arena: Arena,
+) -> Result<(), ErrorKind> {
     // Word of the type in the record: the return type, the first and the second parameter's.
     for (flag, at) in [(ARENA_RET, 2), (ARENA_ARG1, 4), (ARENA_ARG2, 6)] {
         if arena.0 & flag == 0 {
@@ -95,9 +109,10 @@ pub(crate) fn mark_arena(btf: &mut Btf, proto: &mut [u32], arena: Arena) -> Resu
         let pointee = match btf.ty(btf_builder::TypeId(id)) {
             Some(t) if t.kind() == Kind::Ptr => t.size_or_type(),
             _ => {
-                return Err(ErrorKind::Other(
-                    "an arena argument of a kfunc is no pointer".into(),
-                ));
+                return Err(ErrorKind::Other(format!(
+                    "kfunc `{}`: its flags in .BTF_ids say that a value of it points into an arena, which is no pointer",
+                    String::from_utf8_lossy(func)
+                )));
             }
         };
         let value = btf.intern_str(b"address_space(1)")?.0;

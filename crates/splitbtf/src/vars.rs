@@ -1,5 +1,6 @@
 //! Which variables become `VAR`s (dwarves `btf_encoder__encode_cu_variables`).
 
+use dwarf_reader::At;
 use elf_io::{Elf, consts as elf};
 
 use crate::cu::{Local, Worker};
@@ -80,6 +81,7 @@ pub(crate) struct VarRec<'f> {
     pub(crate) external: bool,
     /// Index among the unit's variables.
     pub(crate) var: u32,
+    pub(crate) at: Option<At>,
     /// Decl tags.
     pub(crate) tags: Vec<&'f [u8]>,
 }
@@ -164,6 +166,7 @@ pub(crate) fn collect<'f>(
             size,
             external: var.external || named.external,
             var: v as u32,
+            at: w.unit.at(var.off),
             tags,
         });
     }
@@ -246,7 +249,7 @@ pub(crate) fn reduce(
             if vars[of].name != v.name {
                 diags.push(Diag {
                     kind: DiagKind::OverlappingVariable,
-                    at: None,
+                    at: v.at,
                     name: String::from_utf8_lossy(v.name).into_owned(),
                 });
             }

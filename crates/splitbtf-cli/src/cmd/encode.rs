@@ -100,6 +100,7 @@ impl Plan {
                         !args.no_btf_ids,
                         false,
                     )
+                    .map_err(|error| engine::name_base(error, args.base.as_deref()))
                 });
                 progress.finished(input.len);
                 row

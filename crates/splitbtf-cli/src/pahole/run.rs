@@ -134,6 +134,7 @@ fn in_place(request: &Encode, base: Option<&BaseIndex>, options: &Options) -> bo
             }
             Err(error) => {
                 all_well = false;
+                let error = engine::name_base(error, request.base.as_deref());
                 report::complain(PROGRAM, report::chain(&error));
             }
         }
@@ -149,7 +150,8 @@ fn detached(
     options: &Options,
     file: &Path,
 ) -> anyhow::Result<()> {
-    let (outcomes, bytes) = engine::encode_together(&request.inputs, base, options)?;
+    let (outcomes, bytes) = engine::encode_together(&request.inputs, base, options)
+        .map_err(|error| engine::name_base(error, request.base.as_deref()))?;
     for (path, outcome) in request.inputs.iter().zip(&outcomes) {
         tell(request, path, outcome);
     }

@@ -15,7 +15,8 @@ fn main() -> Result<()> {
     let filter = std::env::args().nth(1).unwrap_or_default();
     let testdata = test_kit::testdata();
     if filter != "kernel" {
-        let cases = Case::load_all(&testdata.join("c"))?;
+        let mut cases = Case::load_all(&testdata.join("c"))?;
+        cases.extend(Case::load_all(&testdata.join("bad"))?);
         for line in prebuilt::rebuild(&testdata.join("elf/MANIFEST"), &cases, &filter)? {
             println!("{line}");
         }

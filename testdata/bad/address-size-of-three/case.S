@@ -1,0 +1,17 @@
+// A unit whose addresses have 3 bytes.
+//#targets: x86_64
+//#compilers: gcc
+//#dwarf: 5
+//#debug: none
+//#exit: 1
+	.section .debug_info,"",@progbits
+	.long 2f - 1f
+1:	.short 5
+	.byte 1, 3
+	.long 0
+	.uleb128 1
+	.asciz "unit.c"
+	.byte 0x1d, 0
+2:
+#include "../../c/dwarf.inc"
+	ABBREVIATIONS

@@ -1,0 +1,14 @@
+// A qualifier of itself, which the kernel would refuse as an endless chain.
+//#targets: x86_64
+//#compilers: gcc
+//#dwarf: 5
+//#debug: none
+//#exit: 1
+#include "../../c/dwarf.inc"
+	UNIT_BEGIN 1
+1:	DIE_CONST 1b
+	DIE_STRUCT S, 8
+	DIE_MEMBER a, 1b, 0
+	DIE_END
+	UNIT_END 1
+	ABBREVIATIONS

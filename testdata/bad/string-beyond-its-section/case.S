@@ -1,0 +1,32 @@
+// A name at an offset beyond .debug_str.
+//#targets: x86_64
+//#compilers: gcc
+//#dwarf: 5
+//#debug: none
+//#exit: 1
+//#warn: CU 0
+	.section .debug_info,"",@progbits
+	.long 2f - 1f
+1:	.short 5
+	.byte 1, 8
+	.long 0
+	.uleb128 1
+	.asciz "unit.c"
+	.byte 0x1d
+	.uleb128 2
+	.long 0xffff
+	.byte 4, 5
+	.byte 0
+2:	.section .debug_str,"MS",@progbits,1
+	.asciz "short"
+	.section .debug_abbrev,"",@progbits
+	.uleb128 1, 0x11
+	.byte 1
+	.uleb128 0x03, 0x08, 0x13, 0x0b, 0, 0
+	.uleb128 2, 0x24
+	.byte 0
+	.uleb128 0x03, 0x0e, 0x0b, 0x0b, 0x3e, 0x0b, 0, 0
+	.byte 0
+	.text
+	.globl anchor
+anchor:
