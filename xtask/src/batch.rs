@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             let encode = Encode {
                 base,
                 inputs: &modules,
-                out_dir: &scratch.path().join(folder),
+                out_dir: Some(&scratch.path().join(folder)),
             };
             encode.rows(&binary)
         });

@@ -272,7 +272,7 @@ impl Bench {
                 let encode = Encode {
                     base,
                     inputs,
-                    out_dir: &out_dir,
+                    out_dir: Some(&out_dir),
                 };
                 measure::memory(encode.command(&self.binary).arg("--quiet"))
             }

@@ -126,7 +126,7 @@ fn compare(
         Encode {
             base,
             inputs,
-            out_dir: &ours,
+            out_dir: Some(&ours),
         }
         .rows(binary)
     };

@@ -14,16 +14,18 @@ pub(crate) fn target_dir() -> PathBuf {
     dir.map_or_else(|| PathBuf::from("target"), Path::to_owned)
 }
 
-/// Builds the release binary and returns its path.
+/// Builds the release binary `splitbtf` and returns its path.
 pub(crate) fn build() -> Result<PathBuf> {
+    build_named("splitbtf")
+}
+
+/// Builds the release binary of this name, `splitbtf` or `pahole`, and returns
+/// its path.
+pub(crate) fn build_named(name: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["build", "--release", "--package", "splitbtf-cli"])
-        .args([
-            "--bin",
-            "splitbtf",
-            "--message-format=json-render-diagnostics",
-        ])
+        .args(["--bin", name, "--message-format=json-render-diagnostics"])
         .stderr(Stdio::inherit())
         .output()
         .context("cargo")?;
@@ -31,10 +33,10 @@ pub(crate) fn build() -> Result<PathBuf> {
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "splitbtf")
+        .filter(|message| message["target"]["name"] == name)
         .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
         .next_back()
-        .context("cargo built no splitbtf binary")
+        .with_context(|| format!("cargo built no binary {name}"))
 }
 
 /// What one run of `splitbtf encode` is to do.
@@ -42,7 +44,8 @@ pub(crate) fn build() -> Result<PathBuf> {
 pub(crate) struct Encode<'a> {
     pub(crate) base: Option<&'a Path>,
     pub(crate) inputs: &'a [PathBuf],
-    pub(crate) out_dir: &'a Path,
+    /// Where raw BTF goes; `None` to encode in place.
+    pub(crate) out_dir: Option<&'a Path>,
 }
 
 impl Encode<'_> {
@@ -53,7 +56,10 @@ impl Encode<'_> {
         if let Some(base) = self.base {
             command.arg("--base").arg(base);
         }
-        command.arg("--out-dir").arg(self.out_dir).args(self.inputs);
+        if let Some(out_dir) = self.out_dir {
+            command.arg("--out-dir").arg(out_dir);
+        }
+        command.args(self.inputs);
         command
     }
 

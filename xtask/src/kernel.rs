@@ -70,12 +70,17 @@ impl Select {
                 module_dir: module_dir.clone(),
             });
         }
-        let cache = cache_dir(None);
-        if let Some(kernel) = newest_in(&cache, &self.series)? {
-            return Ok(kernel);
-        }
-        fetch(&self.series, &cache)
+        of_series(&self.series)
     }
+}
+
+/// The newest Debian kernel of a series, downloaded if need be.
+pub(crate) fn of_series(series: &str) -> Result<Kernel> {
+    let cache = cache_dir(None);
+    if let Some(kernel) = newest_in(&cache, series)? {
+        return Ok(kernel);
+    }
+    fetch(series, &cache)
 }
 
 impl Kernel {
@@ -148,8 +153,12 @@ fn cache_dir(dir: Option<&Path>) -> PathBuf {
     match (dir, std::env::var_os(CACHE_VAR)) {
         (Some(dir), _) => dir.to_owned(),
         (None, Some(dir)) => dir.into(),
-        (None, None) => crate::encoder::target_dir().join("kernels"),
+        (None, None) => cache_dir_by_default(),
     }
+}
+
+fn cache_dir_by_default() -> PathBuf {
+    crate::encoder::target_dir().join("kernels")
 }
 
 /// The newest kernel of a series among those unpacked below `cache`.
@@ -189,14 +198,88 @@ fn fetch(series: &str, cache: &Path) -> Result<Kernel> {
         return Ok(kernel);
     }
 
-    // Unpacked under another name first, so that what is there is complete.
-    let partial = cache.join(format!("{version}.partial"));
+    unpack(&package, &dir)?;
+    Kernel::in_package(&dir)?
+        .with_context(|| format!("{package} has no vmlinux below usr/lib/debug/boot"))
+}
+
+/// The bootable image of a Debian kernel, from the package of its own that has
+/// it, downloaded if need be.
+pub(crate) fn bootable(kernel: &Kernel) -> Result<PathBuf> {
+    let version = &kernel.version;
+    let image = |folder: &Path| {
+        folder
+            .join(format!("{version}.image/boot"))
+            .join(format!("vmlinuz-{version}"))
+    };
+    let own = cache_dir_by_default();
+    let places = [cache_dir(None), own.clone()];
+    if let Some(found) = places.iter().map(|dir| image(dir)).find(|p| p.is_file()) {
+        return Ok(found);
+    }
+    // Some kernels are only offered without a signature.
+    let package = format!("linux-image-{version}");
+    let names = [format!("{package}-unsigned"), package];
+    let Some(package) = names.iter().find(|name| is_offered(name)) else {
+        bail!("no package {} is known here: run apt-get update", names[1]);
+    };
+    unpack(package, &own.join(format!("{version}.image")))?;
+    let image = image(&own);
+    ensure!(image.is_file(), "{package} has no {}", image.display());
+    Ok(image)
+}
+
+/// The unpacked sources of Debian's kernel of a series, downloaded into
+/// `folder` if they are not there.
+pub(crate) fn sources(series: &str, folder: &Path) -> Result<PathBuf> {
+    let dir = folder.join("source");
+    if dir.join("Makefile").is_file() {
+        return Ok(dir);
+    }
+    let package = format!("linux-source-{series}");
+    ensure!(
+        is_offered(&package),
+        "no package {package} is known here: this needs Debian and apt-get update"
+    );
+    let unpacked = folder.join("package");
+    unpack(&package, &unpacked)?;
+    let archive = unpacked.join(format!("usr/src/{package}.tar.xz"));
+    let partial = folder.join("source.partial");
+    if partial.exists() {
+        fs::remove_dir_all(&partial)?;
+    }
+    fs::create_dir_all(&partial)?;
+    let clock = progress::clock("unpack");
+    clock.set_message(package.clone());
+    let status = Command::new("tar")
+        .args(["--strip-components=1", "-xf"])
+        .arg(&archive)
+        .current_dir(&partial)
+        .status()
+        .context("tar")?;
+    clock.finish_and_clear();
+    ensure!(status.success(), "tar -xf {}: {status}", archive.display());
+    fs::remove_dir_all(unpacked)?;
+    fs::rename(partial, &dir)?;
+    Ok(dir)
+}
+
+/// Whether the package manager can download a package.
+fn is_offered(package: &str) -> bool {
+    let output = Command::new("apt-cache").args(["show", package]).output();
+    output.is_ok_and(|output| output.status.success() && !output.stdout.is_empty())
+}
+
+/// Downloads a package and unpacks it into `dir`, which is there afterwards
+/// only if that went well.
+fn unpack(package: &str, dir: &Path) -> Result<()> {
+    let partial = dir.with_added_extension("partial");
     if partial.exists() {
         fs::remove_dir_all(&partial)?;
     }
     fs::create_dir_all(&partial)?;
     let status = Command::new("apt-get")
-        .args(["download", &package])
+        .args(["download", "-q", package])
         .current_dir(&partial)
         .status()
         .context("apt-get")?;
@@ -207,7 +290,7 @@ fn fetch(series: &str, cache: &Path) -> Result<Kernel> {
         .find(|path| path.extension().is_some_and(|ext| ext == "deb"))
         .with_context(|| format!("apt-get left no package in {}", partial.display()))?;
     let clock = progress::clock("unpack");
-    clock.set_message(package.clone());
+    clock.set_message(package.to_owned());
     let status = Command::new("dpkg-deb")
         .arg("-x")
         .args([&archive, &partial])
@@ -221,11 +304,10 @@ fn fetch(series: &str, cache: &Path) -> Result<Kernel> {
     );
     fs::remove_file(archive)?;
     if dir.exists() {
-        fs::remove_dir_all(&dir)?;
+        fs::remove_dir_all(dir)?;
     }
-    fs::rename(&partial, &dir)?;
-    Kernel::in_package(&dir)?
-        .with_context(|| format!("{package} has no vmlinux below usr/lib/debug/boot"))
+    fs::rename(&partial, dir)?;
+    Ok(())
 }
 
 /// Name of the newest debug package of the series for this machine.

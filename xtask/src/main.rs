@@ -6,11 +6,13 @@
 
 mod batch;
 mod bench;
+mod boot;
 mod causes;
 mod chart;
 mod compare;
 mod encoder;
 mod kernel;
+mod kernel_build;
 mod measure;
 mod peer;
 mod progress;
@@ -34,6 +36,8 @@ enum Verb {
     Batch(batch::Args),
     Compare(compare::Args),
     Bench(bench::Args),
+    KernelBuild(kernel_build::Args),
+    Boot(boot::Args),
 }
 
 #[expect(
@@ -46,6 +50,8 @@ fn main() -> ExitCode {
         Verb::Batch(args) => batch::run(&args),
         Verb::Compare(args) => compare::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::KernelBuild(args) => kernel_build::run(&args),
+        Verb::Boot(args) => boot::run(&args),
     };
     match result {
         Ok(code) => code,

@@ -28,4 +28,4 @@ pub use crate::image::Image;
 pub use crate::machine::{Machine, build_init};
 pub use crate::module::{KernelModule, ModuleError, load_order};
 pub use crate::plan::Step;
-pub use crate::report::{BtfSeen, Loaded, Report, ReportError, Verdict};
+pub use crate::report::{BtfSeen, Loaded, Report, ReportError, Traced, Verdict};

@@ -28,13 +28,22 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Boots, waits for the machine to switch itself off, and reads its
-    /// report. Leaves the files `console` and `report` in `scratch`.
+    /// Boots, waits for the machine to end itself, and reads its report. Leaves
+    /// the files `console` and `report` in `scratch`.
     ///
     /// # Errors
     /// If the emulator cannot be started, or the machine did not carry out its
     /// plan to the end; the error then quotes the end of the console.
     pub fn run(&self, scratch: &Path) -> io::Result<Report> {
+        self.run_watched(scratch, |_| ())
+    }
+
+    /// As [`run`](Self::run), and tells `watch` again and again how many lines
+    /// the report has.
+    ///
+    /// # Errors
+    /// See [`run`](Self::run).
+    pub fn run_watched(&self, scratch: &Path, watch: impl Fn(usize)) -> io::Result<Report> {
         let (console, report) = (scratch.join("console"), scratch.join("report"));
         let serial = |path: &Path| format!("file:{}", path.display());
         let mut machine = Command::new("qemu-system-x86_64")
@@ -44,7 +53,10 @@ impl Machine {
             .arg(&self.kernel)
             .arg("-initrd")
             .arg(&self.initramfs)
-            .args(["-append", "console=ttyS0 loglevel=4 panic=-1 rdinit=/init"])
+            .args([
+                "-append",
+                "console=ttyS0 loglevel=4 panic=-1 reboot=t rdinit=/init",
+            ])
             .args(["-serial", &serial(&console), "-serial", &serial(&report)])
             .stdin(Stdio::null())
             .spawn()?;
@@ -54,6 +66,9 @@ impl Machine {
                 machine.kill()?;
                 machine.wait()?;
                 break;
+            }
+            if let Ok(text) = fs::read(&report) {
+                watch(text.iter().filter(|&&byte| byte == b'\n').count());
             }
             thread::sleep(POLL);
         }

@@ -1,24 +1,32 @@
 //! The init process of the emulated machine: carries out `/plan`, writes the
-//! report to the second serial port and switches the machine off.
+//! report to the second serial port and restarts the machine, which ends it.
 //!
 //! Process 1 must not return, so errors end up in the report and nothing
 //! unwinds further than [`main`].
 
 #[cfg(target_os = "linux")]
+mod bpf;
+#[cfg(target_os = "linux")]
+mod trace;
+
+#[cfg(target_os = "linux")]
 mod linux {
+    use std::collections::BTreeSet;
     use std::ffi::{CStr, CString};
     use std::fs::{self, File, OpenOptions};
     use std::io::{self, Read, Write};
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::OpenOptionsExt;
     use std::ptr;
+    use std::sync::Arc;
 
     use boot_init::{KernelModule, Step};
+    use btf_builder::Btf;
+
+    use crate::{bpf, trace};
 
     const REPORT: &str = "/dev/ttyS1";
     const BASE: &str = "/sys/kernel/btf/vmlinux";
-    const BPF_BTF_LOAD: libc::c_int = 18;
-    const LOG_SIZE: usize = 64 << 10;
 
     /// The report and the kernel's log.
     struct Desk {
@@ -26,6 +34,8 @@ mod linux {
         log: Option<File>,
         /// The kernel's own BTF, read when first needed.
         base: Option<Vec<u8>>,
+        /// Modules that are there without having run their init function.
+        idle: BTreeSet<String>,
     }
 
     pub(crate) fn run() {
@@ -33,7 +43,7 @@ mod linux {
             // Nobody else will say it; the console is the only place left.
             _ = fs::write("/dev/console", format!("boot-init: {error}\n"));
         }
-        power_off();
+        restart();
     }
 
     fn work() -> io::Result<()> {
@@ -48,9 +58,12 @@ mod linux {
                 .open("/dev/kmsg")
                 .ok(),
             base: None,
+            idle: BTreeSet::new(),
         };
-        let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-        desk.say(&format!("kernel {}", release.trim()))?;
+        // "Linux version 6.12.117 (...": there without CONFIG_SYSCTL, too.
+        let version = fs::read_to_string("/proc/version")?;
+        let release = version.split(' ').nth(2).unwrap_or("");
+        desk.say(&format!("kernel {release}"))?;
         desk.drain_log(None)?;
         for line in fs::read_to_string("/plan")?.lines() {
             match Step::parse(line) {
@@ -75,51 +88,110 @@ mod linux {
                     _ = unload(name);
                     self.drain_log(None)
                 }
+                Step::Live { path, name } => self.live(path, name),
                 Step::Judge { path, label } => {
-                    let module = fs::read(path)?;
-                    let base = match self.base.take() {
-                        Some(base) => base,
-                        None => fs::read(BASE)?,
+                    let file = fs::read(path)?;
+                    let blob = match KernelModule::new(file.clone()) {
+                        Ok(module) => match module.section(".BTF") {
+                            Ok(split) => concatenate(self.base()?, split),
+                            Err(_) => None,
+                        },
+                        Err(_) => concatenate(self.base()?, &file),
                     };
-                    let blob = KernelModule::new(module)
-                        .ok()
-                        .and_then(|module| concatenate(&base, module.section(".BTF").ok()?));
-                    self.base = Some(base);
                     match blob {
                         Some(blob) => self.judge(&blob, label),
-                        None => self.say(&format!("verdict {label} -1 no .BTF to judge")),
+                        None => self.say(&format!("verdict {label} -1 no BTF to judge")),
                     }
                 }
                 Step::Blob { path, label } => self.judge(&fs::read(path)?, label),
+                Step::Trace {
+                    module,
+                    function,
+                    file,
+                } => {
+                    let seen = trace::trace(module, function, file);
+                    self.say(&format!(
+                        "trace {module}:{function} {} {} {:x} {}",
+                        seen.errno, seen.runs, seen.flags, seen.line
+                    ))
+                }
             }
+        }
+
+        /// The kernel's own BTF.
+        fn base(&mut self) -> io::Result<&[u8]> {
+            if self.base.is_none() {
+                self.base = Some(fs::read(BASE)?);
+            }
+            Ok(self.base.as_deref().unwrap_or(&[]))
         }
 
         fn load(&mut self, path: &str, name: &str, label: &str) -> io::Result<()> {
             let errno = errno_of(insert(&File::open(path)?));
+            self.say_loaded(path, name, label, errno)
+        }
+
+        fn live(&mut self, path: &str, name: &str) -> io::Result<()> {
+            let module = KernelModule::new(fs::read(path)?).map_err(io::Error::other);
+            let mut module = module?;
+            // What an idle module provides is not set up: to call it may crash.
+            let below = module.depends().unwrap_or_default();
+            let mut errno = -1;
+            if !below.iter().any(|name| self.idle.contains(name)) {
+                errno = errno_of(insert(&File::open(path)?));
+                self.say(&format!("init {name} {errno}"))?;
+            }
+            if errno != 0 && module.without_init().is_ok() {
+                // What was logged is of a module that is gone again.
+                self.drain_log(None)?;
+                self.idle.insert(name.to_owned());
+                errno = errno_of(insert_bytes(module.bytes()));
+            }
+            self.say_loaded(path, name, name, errno)
+        }
+
+        fn say_loaded(
+            &mut self,
+            path: &str,
+            name: &str,
+            label: &str,
+            errno: i32,
+        ) -> io::Result<()> {
             let seen = match fs::read(format!("/sys/kernel/btf/{name}")) {
                 Err(_) => "absent",
-                Ok(seen) => {
-                    let module = KernelModule::new(fs::read(path)?);
-                    let section = module.as_ref().map(|module| module.section(".BTF"));
-                    match section {
-                        Ok(Ok(section)) if section == seen => "same",
-                        _ => "differs",
-                    }
-                }
+                Ok(seen) if self.is_btf_of(path, &seen)? => "same",
+                Ok(_) => "differs",
             };
             self.drain_log(Some(label))?;
             self.say(&format!("load {label} {errno} {seen}"))
         }
 
+        /// Whether `seen` is what the kernel should make of the BTF of the
+        /// module in `path`: its bytes, or, if it comes with a distilled base,
+        /// the same types on the kernel's own.
+        fn is_btf_of(&mut self, path: &str, seen: &[u8]) -> io::Result<bool> {
+            let Ok(module) = KernelModule::new(fs::read(path)?) else {
+                return Ok(false);
+            };
+            let Ok(btf) = module.section(".BTF") else {
+                return Ok(false);
+            };
+            let Ok(distilled) = module.section(".BTF.base") else {
+                return Ok(btf == seen);
+            };
+            let base = self.base()?;
+            Ok(relocated(btf, distilled, base).is_some_and(|btf| btf == seen))
+        }
+
         fn judge(&mut self, blob: &[u8], label: &str) -> io::Result<()> {
             let mut log = Vec::new();
-            let mut errno = btf_load(blob, &mut log);
+            let mut errno = bpf::btf_load(blob, &mut log);
             if errno != 0 {
                 // Again, with a log: asked for at once, a long one would
                 // turn the verdict into ENOSPC.
-                log = vec![0; LOG_SIZE];
+                log = vec![0; bpf::LOG_SIZE];
                 let first = errno;
-                btf_load(blob, &mut log);
+                bpf::btf_load(blob, &mut log);
                 errno = first;
             }
             let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
@@ -152,6 +224,14 @@ mod linux {
             self.log = Some(log);
             Ok(())
         }
+    }
+
+    /// A split BTF, moved from its distilled base to `base`.
+    fn relocated(split: &[u8], distilled: &[u8], base: &[u8]) -> Option<Vec<u8>> {
+        let distilled = Btf::parse(distilled).ok()?;
+        let mut btf = Btf::parse_split(split, Arc::new(distilled)).ok()?;
+        btf.relocate(Arc::new(Btf::parse(base).ok()?)).ok()?;
+        Some(btf.to_bytes())
     }
 
     /// The types and strings of a split BTF behind those of its base, under
@@ -213,6 +293,20 @@ mod linux {
         check(unsafe { libc::syscall(libc::SYS_finit_module, module.as_raw_fd(), c"".as_ptr(), 0) })
     }
 
+    #[expect(unsafe_code, reason = "std and libc have no init_module")]
+    fn insert_bytes(module: &[u8]) -> io::Result<()> {
+        // SAFETY: the module is as long as stated and the parameters end in
+        // NUL. The kernel only reads.
+        check(unsafe {
+            libc::syscall(
+                libc::SYS_init_module,
+                module.as_ptr(),
+                module.len(),
+                c"".as_ptr(),
+            )
+        })
+    }
+
     #[expect(unsafe_code, reason = "std and libc have no delete_module")]
     fn unload(name: &str) -> io::Result<()> {
         let name = CString::new(name)?;
@@ -220,58 +314,14 @@ mod linux {
         check(unsafe { libc::syscall(libc::SYS_delete_module, name.as_ptr(), libc::O_NONBLOCK) })
     }
 
-    /// The part of `union bpf_attr` that `BPF_BTF_LOAD` reads.
-    #[repr(C)]
-    struct BtfLoadAttr {
-        btf: u64,
-        btf_log_buf: u64,
-        btf_size: u32,
-        btf_log_size: u32,
-        btf_log_level: u32,
-        padding: u32,
-    }
-
-    /// Error number of loading `blob`, 0 if accepted. An empty `log` asks for
-    /// none.
-    #[expect(unsafe_code, reason = "std and libc have no bpf")]
-    fn btf_load(blob: &[u8], log: &mut [u8]) -> i32 {
-        let attr = BtfLoadAttr {
-            btf: blob.as_ptr().expose_provenance() as u64,
-            btf_log_buf: match log.len() {
-                0 => 0,
-                _ => log.as_mut_ptr().expose_provenance() as u64,
-            },
-            btf_size: blob.len() as u32,
-            btf_log_size: log.len() as u32,
-            btf_log_level: u32::from(!log.is_empty()),
-            padding: 0,
-        };
-        let attr_ptr: *const BtfLoadAttr = &raw const attr;
-        // SAFETY: attribute, blob and log outlive the call, which reads the
-        // first two and writes no more than the stated length of the third.
-        let fd = unsafe {
-            libc::syscall(
-                libc::SYS_bpf,
-                BPF_BTF_LOAD,
-                attr_ptr,
-                size_of::<BtfLoadAttr>(),
-            )
-        };
-        if fd < 0 {
-            return io::Error::last_os_error().raw_os_error().unwrap_or(-1);
-        }
-        // SAFETY: the descriptor was returned by the call above and is not
-        // used again.
-        unsafe { libc::close(fd as libc::c_int) };
-        0
-    }
-
+    /// Ends the machine, which the emulator takes for the end of its work. A
+    /// small kernel may not know how to switch it off.
     #[expect(unsafe_code, reason = "std has no reboot")]
-    fn power_off() {
+    fn restart() {
         // SAFETY: the calls take plain numbers; there is nothing left to lose.
         unsafe { libc::sync() };
         // SAFETY: as above.
-        unsafe { libc::reboot(libc::LINUX_REBOOT_CMD_POWER_OFF) };
+        unsafe { libc::reboot(libc::LINUX_REBOOT_CMD_RESTART) };
     }
 }
 

@@ -21,10 +21,18 @@ pub enum Step {
         /// What the report calls this step.
         label: String,
     },
-    /// Lay a module's `.BTF` section behind the kernel's own BTF and hand both
-    /// to `BPF_BTF_LOAD`.
-    Judge {
+    /// Load a module with its init function, and without it if that fails; see
+    /// whether its BTF appears in sysfs, and keep it.
+    Live {
         /// The `.ko` file.
+        path: String,
+        /// The module's name in the kernel's spelling.
+        name: String,
+    },
+    /// Lay a split BTF behind the kernel's own BTF and hand both to
+    /// `BPF_BTF_LOAD`.
+    Judge {
+        /// A `.ko` file with a `.BTF` section, or raw split BTF.
         path: String,
         /// What the report calls this step.
         label: String,
@@ -36,6 +44,17 @@ pub enum Step {
         /// What the report calls this step.
         label: String,
     },
+    /// Attach a BPF program to the entry of a module's function, open a file
+    /// so that the function runs, and see what the program saw.
+    Trace {
+        /// The module, which has been loaded with its init function.
+        module: String,
+        /// A function that runs when the file is opened and takes a `struct
+        /// file *`.
+        function: String,
+        /// What to open.
+        file: String,
+    },
 }
 
 impl fmt::Display for Step {
@@ -43,8 +62,14 @@ impl fmt::Display for Step {
         match self {
             Self::Keep { path, name } => write!(f, "keep {path} {name}"),
             Self::Drop { path, name, label } => write!(f, "drop {path} {name} {label}"),
+            Self::Live { path, name } => write!(f, "live {path} {name}"),
             Self::Judge { path, label } => write!(f, "judge {path} {label}"),
             Self::Blob { path, label } => write!(f, "blob {path} {label}"),
+            Self::Trace {
+                module,
+                function,
+                file,
+            } => write!(f, "trace {module} {function} {file}"),
         }
     }
 }
@@ -64,6 +89,10 @@ impl Step {
                 name: owned(2)?,
                 label: owned(3)?,
             }),
+            "live" => Some(Self::Live {
+                path: owned(1)?,
+                name: owned(2)?,
+            }),
             "judge" => Some(Self::Judge {
                 path: owned(1)?,
                 label: owned(2)?,
@@ -71,6 +100,11 @@ impl Step {
             "blob" => Some(Self::Blob {
                 path: owned(1)?,
                 label: owned(2)?,
+            }),
+            "trace" => Some(Self::Trace {
+                module: owned(1)?,
+                function: owned(2)?,
+                file: owned(3)?,
             }),
             _ => None,
         }
@@ -91,8 +125,17 @@ mod tests {
             },
             Step::Drop {
                 path: path.clone(),
-                name,
+                name: name.clone(),
                 label: label.clone(),
+            },
+            Step::Live {
+                path: path.clone(),
+                name: name.clone(),
+            },
+            Step::Trace {
+                module: name,
+                function: label.clone(),
+                file: path.clone(),
             },
             Step::Judge {
                 path: path.clone(),

@@ -3,8 +3,10 @@
 //! ```text
 //! kernel 6.12.117+deb12-cloud-amd64
 //! log foo BPF: [107001] Invalid name_offset:99      kernel log during a step
+//! init foo 19                                       errno of the init function
 //! load foo 0 same                                   errno, BTF in sysfs
 //! verdict row-12 22 Invalid magic                   errno, last line of the log
+//! trace foo:bar 0 1 8c02                            errno, runs, flags of the file
 //! end
 //! ```
 
@@ -58,6 +60,19 @@ pub struct Verdict {
     pub line: String,
 }
 
+/// What a BPF program saw at the entry of a module's function.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Traced {
+    /// Error number, 0 if the program was loaded and attached.
+    pub errno: i32,
+    /// How often it ran.
+    pub runs: u64,
+    /// `f_flags` of the `struct file` that the function was given last.
+    pub flags: u64,
+    /// The end of the verifier's log, or the step that failed; empty if none.
+    pub line: String,
+}
+
 /// All that was reported, by the names of the steps.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
@@ -65,6 +80,11 @@ pub struct Report {
     pub kernel: String,
     /// Modules.
     pub loaded: BTreeMap<String, Loaded>,
+    /// Error numbers of modules' init functions, where they were run; 0 for
+    /// success.
+    pub inits: BTreeMap<String, i32>,
+    /// Programs on functions, by `<module>:<function>`.
+    pub traced: BTreeMap<String, Traced>,
     /// Blobs.
     pub verdicts: BTreeMap<String, Verdict>,
     /// Lines of the kernel log that belong to a step.
@@ -111,6 +131,21 @@ impl Report {
                 };
                 self.loaded.insert(step, Loaded { errno, btf });
             }
+            "init" => {
+                let (step, errno) = rest.split_once(' ')?;
+                self.inits.insert(step.to_owned(), errno.parse().ok()?);
+            }
+            "trace" => {
+                let mut words = rest.splitn(5, ' ');
+                let step = words.next()?.to_owned();
+                let traced = Traced {
+                    errno: words.next()?.parse().ok()?,
+                    runs: words.next()?.parse().ok()?,
+                    flags: u64::from_str_radix(words.next()?, 16).ok()?,
+                    line: words.next().unwrap_or("").to_owned(),
+                };
+                self.traced.insert(step, traced);
+            }
             "verdict" => {
                 let (step, rest) = rest.split_once(' ')?;
                 let (errno, line) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -134,13 +169,16 @@ mod tests {
     fn events_are_collected_by_step() {
         let report = Report::parse(
             "kernel 6.12.117\nlog foo BPF: a\nlog foo BPF: b\nload foo 0 absent\r\n\
-             load bar 0 same\nverdict row-1 22 [2] INT x  y\nverdict row-2 0\nend\n",
+             load bar 0 same\ninit bar 19\ntrace bar:f 22 0 0 no such  id\ntrace bar:g 0 1 8c02\nverdict row-1 22 [2] INT x  y\nverdict row-2 0\nend\n",
         )
         .unwrap();
         assert_eq!(report.kernel, "6.12.117");
         assert_eq!(report.logs["foo"], ["BPF: a", "BPF: b"]);
         assert!(!report.loaded["foo"].is_accepted());
         assert!(report.loaded["bar"].is_accepted());
+        assert_eq!(report.inits["bar"], 19);
+        assert_eq!(report.traced["bar:f"].line, "no such  id");
+        assert_eq!(report.traced["bar:g"].flags, 0x8c02);
         assert_eq!(report.verdicts["row-1"].line, "[2] INT x  y");
         assert_eq!(report.verdicts["row-2"].errno, 0);
         assert!(report.is_complete);

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// A module outside of the kernel's tree: types of its own, which hold and point to types of the kernel, so that a
+// distilled base has something of each sort.
+#include <linux/init.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+#include <linux/spinlock.h>
+
+enum external_state { EXTERNAL_IDLE, EXTERNAL_BUSY = 1 << 20 };
+
+struct external_item {
+	struct list_head list;		/* embedded: its size counts */
+	spinlock_t lock;
+	struct net_device *dev;		/* pointed to: its name does */
+	enum external_state state;
+	unsigned int flags : 3;
+	unsigned long long stamp;
+};
+
+static struct external_item external_item;
+
+int external_count(const struct external_item *item, const struct net_device *dev);
+
+noinline int external_count(const struct external_item *item, const struct net_device *dev)
+{
+	return item->dev == dev ? item->flags : 0;
+}
+
+static int __init external_init(void)
+{
+	INIT_LIST_HEAD(&external_item.list);
+	spin_lock_init(&external_item.lock);
+	return external_count(&external_item, NULL);
+}
+
+static void __exit external_exit(void)
+{
+}
+
+module_init(external_init);
+module_exit(external_exit);
+MODULE_DESCRIPTION("BTF with a distilled base");
+MODULE_LICENSE("GPL");

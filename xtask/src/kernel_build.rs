@@ -1,0 +1,609 @@
+//! Building a kernel with us as its `pahole`: the one word on the command line
+//! that this project is about.
+//!
+//! Debian's sources, a small configuration (`testdata/kernel-build/config`) and
+//! a module outside of the tree. Objects are kept, so that a second run
+//! compiles nothing; that `make` links and encodes once more is what shows
+//! that the build reproduces.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use elf_io::{Elf, FileMap};
+use fs_err as fs;
+
+use crate::compare;
+use crate::encoder;
+use crate::kernel;
+use crate::peer::Peer;
+use crate::progress;
+use crate::text::{Table, seconds};
+
+/// The configuration and the external module, from the workspace's root.
+const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/kernel-build");
+/// When the kernel says it was built.
+const TIMESTAMP: &str = "2024-01-01";
+
+/// Build a Debian kernel with us as its pahole, its modules, and one outside of its tree.
+///
+/// `make PAHOLE=<us> vmlinux modules`, with a small configuration. Checks what the kernel's build
+/// makes of our version, that the source tree stays as it was, what resolve_btfids warns of, and
+/// that linking and encoding once more gives the same bytes. Needs flex, bison, bc and libelf's
+/// headers; the first run takes some ten minutes of two processors, later ones reuse its objects.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Series: 6.12 or 6.1.
+    #[arg(long, default_value = "6.12")]
+    series: String,
+
+    /// Where to unpack and build [default: target/kernel-build].
+    #[arg(long)]
+    dir: Option<PathBuf>,
+
+    /// Jobs of make at a time [default: one for each processor].
+    #[arg(long, short)]
+    jobs: Option<usize>,
+
+    /// Encode the result with this upstream pahole, too, and compare BTF and warnings.
+    #[arg(long, value_name = "PATH")]
+    pahole: Option<PathBuf>,
+}
+
+/// A kernel that was built here.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// The bootable image.
+    pub(crate) image: PathBuf,
+    pub(crate) vmlinux: PathBuf,
+    /// Those of the tree and the external one.
+    pub(crate) modules: Vec<PathBuf>,
+}
+
+impl Built {
+    /// What a run of this verb left.
+    pub(crate) fn find(dir: Option<&Path>, series: &str) -> Result<Self> {
+        Site::new(dir, series).built()
+    }
+}
+
+/// Folders of a build.
+struct Site {
+    dir: PathBuf,
+}
+
+impl Site {
+    fn new(dir: Option<&Path>, series: &str) -> Self {
+        let dir = dir.map_or_else(
+            || encoder::target_dir().join("kernel-build"),
+            Path::to_owned,
+        );
+        Self {
+            dir: dir.join(series),
+        }
+    }
+
+    fn objects(&self) -> PathBuf {
+        self.dir.join("build")
+    }
+
+    fn external(&self) -> PathBuf {
+        self.dir.join("external")
+    }
+
+    /// Modules of the tree.
+    fn modules(&self) -> Result<Vec<PathBuf>> {
+        let objects = self.objects();
+        let order = fs::read_to_string(objects.join("modules.order"))?;
+        // Newer kernels list the objects that modules are made of.
+        let modules = order
+            .lines()
+            .map(|line| objects.join(line).with_extension("ko"));
+        Ok(modules.collect())
+    }
+
+    fn built(&self) -> Result<Built> {
+        let objects = self.objects();
+        let mut modules = self.modules()?;
+        modules.push(self.external().join("external.ko"));
+        let built = Built {
+            image: objects.join("arch/x86/boot/bzImage"),
+            vmlinux: objects.join("vmlinux"),
+            modules,
+        };
+        for path in built.modules.iter().chain([&built.image, &built.vmlinux]) {
+            ensure!(
+                path.is_file(),
+                "{}: not there; run `cargo xtask kernel-build` to its end first",
+                path.display()
+            );
+        }
+        Ok(built)
+    }
+}
+
+/// A tree of sources being built.
+struct Build {
+    site: Site,
+    source: PathBuf,
+    pahole: PathBuf,
+    jobs: usize,
+}
+
+#[expect(clippy::print_stdout, reason = "the verb's output")]
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    ensure!(
+        cfg!(target_arch = "x86_64"),
+        "the configuration is one for x86-64"
+    );
+    let dir = args.dir.as_deref().map(std::path::absolute).transpose()?;
+    let site = Site::new(dir.as_deref(), &args.series);
+    fs::create_dir_all(site.objects())?;
+    let build = Build {
+        source: kernel::sources(&args.series, &site.dir)?,
+        pahole: encoder::build_named("pahole")?,
+        jobs: args
+            .jobs
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+        site,
+    };
+    let mut table = Table::new(&[&format!("linux {}", args.series), ""]);
+    let mut row = |what: &str, value: String| table.row([what.to_owned(), value]);
+    let mut ok = true;
+    let mut check = |what: &str, is_good: bool, value: String| {
+        ok &= is_good;
+        let mark = if is_good { "" } else { " (WRONG)" };
+        row(what, format!("{value}{mark}"));
+    };
+
+    let begun = SystemTime::now();
+    let wanted = build.configure()?;
+    let config = build.config()?;
+    let missing: Vec<_> = wanted
+        .iter()
+        .filter(|(name, value)| config.get(*name) != Some(value))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    check(
+        "options of our configuration that the kernel took",
+        missing.is_empty(),
+        match missing.len() {
+            0 => wanted.len().to_string(),
+            _ => format!("not {}", missing.join(", ")),
+        },
+    );
+    for (name, value) in [
+        ("CONFIG_PAHOLE_VERSION", "131"),
+        ("CONFIG_PAHOLE_HAS_SPLIT_BTF", "y"),
+        ("CONFIG_PAHOLE_HAS_LANG_EXCLUDE", "y"),
+    ] {
+        let found = config.get(name).cloned().unwrap_or_default();
+        check(name, found == value, found);
+    }
+
+    build.unlink()?;
+    let start = Instant::now();
+    let mut warnings = build.make("build", &build.tree(), &["vmlinux", "modules"])?;
+    build.make("image", &build.tree(), &["bzImage"])?;
+    warnings.extend(build.external()?);
+    let built = build.site.built()?;
+    check(
+        "vmlinux and modules",
+        true,
+        format!("1 + {}, {}", built.modules.len(), duration(start.elapsed())),
+    );
+    let bare: Vec<_> = built
+        .modules
+        .iter()
+        .chain([&built.vmlinux])
+        .filter(|path| !has_section(path, ".BTF").unwrap_or(false))
+        .map(|path| path.display().to_string())
+        .collect();
+    check(
+        "files without BTF",
+        bare.is_empty(),
+        match bare.len() {
+            0 => "0".to_owned(),
+            _ => bare.join(", "),
+        },
+    );
+    // Since 6.11 the kernel asks for one.
+    let external = built.modules.last().context("the external module")?;
+    let distilled = has_section(external, ".BTF.base")?;
+    let asked = fs::read_to_string(build.source.join("scripts/Makefile.modfinal"))?
+        .contains("MODULE_PAHOLE_FLAGS");
+    check(
+        "distilled base of the external module",
+        distilled == asked,
+        if distilled { "yes" } else { "not asked for" }.to_owned(),
+    );
+
+    let before = contents(&built)?;
+    build.unlink()?;
+    let start = Instant::now();
+    warnings.extend(build.make("again", &build.tree(), &["vmlinux", "modules"])?);
+    warnings.extend(build.external()?);
+    let after = contents(&built)?;
+    let changed = before
+        .iter()
+        .filter(|(path, hash)| after.get(*path) != Some(hash));
+    let changed: Vec<_> = changed
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    check(
+        "linked and encoded once more",
+        changed.is_empty(),
+        match changed.len() {
+            0 => format!(
+                "{} files the same, {}",
+                before.len(),
+                duration(start.elapsed())
+            ),
+            _ => format!("not the same: {}", changed.join(", ")),
+        },
+    );
+    let touched = newer_than(&build.source, begun)?;
+    check(
+        "files changed in the source tree",
+        touched.is_empty(),
+        match touched.first() {
+            None => "0".to_owned(),
+            Some(path) => format!("{}, such as {}", touched.len(), path.display()),
+        },
+    );
+    check(
+        "warnings about BTF during the build",
+        true,
+        warnings.len().to_string(),
+    );
+
+    if let Some(path) = &args.pahole {
+        let peer = Peer::probe(path)?;
+        let scratch = tempfile::tempdir()?;
+        let version = peer.version.clone();
+        let theirs = build.warnings_with(path, &config, &built, scratch.path())?;
+        let ours = build.warnings_with(&build.pahole, &config, &built, scratch.path())?;
+        let new: Vec<_> = ours.difference(&theirs).collect();
+        check(
+            &format!("warnings of resolve_btfids that pahole {version} does not cause"),
+            new.is_empty(),
+            format!(
+                "{} of {}, with pahole {}",
+                new.len(),
+                ours.len(),
+                theirs.len()
+            ),
+        );
+        for warning in new {
+            println!("new: {warning}");
+        }
+        let binary = encoder::build()?;
+        let in_tree = &built.modules[..built.modules.len() - 1];
+        let (comparison, _) = compare::verify(
+            &binary,
+            &built.vmlinux,
+            in_tree,
+            peer,
+            &scratch.path().join("compare"),
+        )?;
+        let n = comparison.n_unexplained();
+        if n > 0 {
+            println!("{}", comparison.text(false));
+        }
+        check(
+            &format!("unexplained differences to pahole {version}"),
+            n == 0,
+            n.to_string(),
+        );
+    }
+    print!("{}", table.plain());
+    for warning in &warnings {
+        println!("{warning}");
+    }
+    Ok(if ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Build {
+    /// Arguments of make for the kernel's tree.
+    fn tree(&self) -> Vec<String> {
+        vec![
+            "-C".to_owned(),
+            self.source.display().to_string(),
+            format!("O={}", self.site.objects().display()),
+        ]
+    }
+
+    /// Runs make; returns its warnings about BTF. All it prints is in
+    /// `<what>.log`.
+    fn make(&self, what: &str, tree: &[String], targets: &[&str]) -> Result<Vec<String>> {
+        let log_path = self.site.dir.join(format!("{what}.log"));
+        let mut log = fs::File::create(&log_path)?;
+        let (reader, writer) = std::io::pipe()?;
+        let mut command = Command::new("make");
+        command
+            .args(tree)
+            .arg(format!("-j{}", self.jobs))
+            .arg("ARCH=x86_64")
+            .arg(format!("PAHOLE={}", self.pahole.display()))
+            .arg(format!("KBUILD_BUILD_TIMESTAMP={TIMESTAMP}"))
+            // make counts its links, and the kernel says which it is.
+            .args(["KBUILD_BUILD_USER=user", "KBUILD_BUILD_HOST=host"])
+            .arg("KBUILD_BUILD_VERSION=1")
+            .args(targets)
+            .env("KCONFIG_ALLCONFIG", Path::new(TESTDATA).join("config"))
+            // What cargo set for us is not meant for this make.
+            .env_remove("MAKEFLAGS")
+            .env_remove("MFLAGS")
+            .stdin(Stdio::null())
+            .stderr(writer.try_clone()?)
+            .stdout(writer);
+        let mut make = command.spawn().context("make")?;
+        // Else the pipe would never end.
+        drop(command);
+        let clock = progress::clock(what);
+        let mut warnings = Vec::new();
+        for line in BufReader::new(reader).split(b'\n') {
+            let line = String::from_utf8_lossy(&line?).into_owned();
+            writeln!(log, "{line}")?;
+            if is_about_btf(&line) {
+                warnings.push(line.trim().to_owned());
+            }
+            clock.set_message(line);
+        }
+        let status = make.wait()?;
+        clock.finish_and_clear();
+        ensure!(
+            status.success(),
+            "make {}: {status}; see {}",
+            targets.join(" "),
+            log_path.display()
+        );
+        Ok(warnings)
+    }
+
+    /// Configures, and returns what the configuration asks for.
+    fn configure(&self) -> Result<BTreeMap<String, String>> {
+        self.make("configure", &self.tree(), &["allnoconfig"])?;
+        parse_config(&Path::new(TESTDATA).join("config"))
+    }
+
+    fn config(&self) -> Result<BTreeMap<String, String>> {
+        parse_config(&self.site.objects().join(".config"))
+    }
+
+    /// Builds the module outside of the tree, from a copy of its sources.
+    fn external(&self) -> Result<Vec<String>> {
+        let external = self.site.external();
+        fs::create_dir_all(&external)?;
+        for entry in fs::read_dir(Path::new(TESTDATA).join("external"))? {
+            let entry = entry?;
+            let copy = external.join(entry.file_name());
+            let bytes = fs::read(entry.path())?;
+            // Written only if it changed, so that make compiles it only then.
+            if fs::read(&copy).ok().as_ref() != Some(&bytes) {
+                fs::write(copy, bytes)?;
+            }
+        }
+        let tree = [
+            "-C".to_owned(),
+            self.site.objects().display().to_string(),
+            format!("M={}", external.display()),
+        ];
+        self.make("external", &tree, &["modules"])
+    }
+
+    /// Takes away what was linked, so that make links and encodes it again.
+    ///
+    /// If only vmlinux is newer, these kernels encode the modules that there
+    /// are and run resolve_btfids on them a second time, which mixes up the
+    /// flags of kfuncs: it sorts a set and leaves its symbols where they were.
+    /// Later kernels link modules anew then, too.
+    fn unlink(&self) -> Result<()> {
+        // Before the first build there is no list.
+        let mut linked = self.site.modules().unwrap_or_default();
+        linked.push(self.site.external().join("external.ko"));
+        linked.push(self.site.objects().join("vmlinux"));
+        for path in linked {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error.into());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Encodes copies of what was built with `pahole`, by the command lines of
+    /// the kernel's build, and returns what its resolve_btfids says of them.
+    fn warnings_with(
+        &self,
+        pahole: &Path,
+        config: &BTreeMap<String, String>,
+        built: &Built,
+        scratch: &Path,
+    ) -> Result<BTreeSet<String>> {
+        let folder = scratch.join("resolve");
+        fs::create_dir_all(&folder)?;
+        let vmlinux = folder.join("vmlinux");
+        let resolve = self
+            .site
+            .objects()
+            .join("tools/bpf/resolve_btfids/resolve_btfids");
+        let flags = self.pahole_flags(config)?;
+        let mut warnings = BTreeSet::new();
+        let n_in_tree = built.modules.len() - 1;
+        let clock = progress::clock("resolve");
+        for from in std::iter::once(&built.vmlinux).chain(&built.modules[..n_in_tree]) {
+            let name = from.file_name().unwrap_or_default();
+            clock.set_message(name.to_string_lossy().into_owned());
+            let to = folder.join(name);
+            fs::copy(from, &to)?;
+            let is_module = to != vmlinux;
+            let mut encode = Command::new(pahole);
+            encode.arg("-J").args(&flags);
+            let mut ids = Command::new(&resolve);
+            if is_module {
+                encode.arg("--btf_base").arg(&vmlinux);
+                ids.arg("-b").arg(&vmlinux);
+            }
+            said(encode.arg(&to))?;
+            let said = said(ids.arg(&to))?;
+            warnings.extend(
+                said.lines()
+                    .map(|line| format!("{}: {line}", name.display())),
+            );
+            if is_module {
+                fs::remove_file(to)?;
+            }
+        }
+        clock.finish_and_clear();
+        fs::remove_dir_all(folder)?;
+        Ok(warnings)
+    }
+
+    /// The flags that the kernel's makefiles choose for our version.
+    fn pahole_flags(&self, config: &BTreeMap<String, String>) -> Result<Vec<String>> {
+        let is_script = self.source.join("scripts/pahole-flags.sh");
+        let output = if is_script.is_file() {
+            Command::new("sh")
+                .arg(is_script)
+                .env("PAHOLE", &self.pahole)
+                .env("KCONFIG_CONFIG", self.site.objects().join(".config"))
+                .current_dir(&self.source)
+                .output()?
+        } else {
+            let rule = "include $(srctree)/scripts/Makefile.btf\nall: ; @echo $(PAHOLE_FLAGS)\n";
+            let mut make = Command::new("make");
+            make.args(["-s", "-f", "-"])
+                .arg(format!("srctree={}", self.source.display()))
+                .arg("test-ge=$(shell test $(1)0 -ge $(2)0 && echo y)")
+                .arg("test-le=$(shell test $(1)0 -le $(2)0 && echo y)")
+                .args(config.iter().map(|(name, value)| format!("{name}={value}")))
+                .env_remove("MAKEFLAGS")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped());
+            let mut make = make.spawn()?;
+            let mut stdin = make.stdin.take().context("make's standard input")?;
+            stdin.write_all(rule.as_bytes())?;
+            drop(stdin);
+            make.wait_with_output()?
+        };
+        ensure!(output.status.success(), "cannot find out PAHOLE_FLAGS");
+        let flags = String::from_utf8_lossy(&output.stdout);
+        let flags: Vec<_> = flags.split_whitespace().map(str::to_owned).collect();
+        ensure!(!flags.is_empty(), "the kernel has no PAHOLE_FLAGS for us");
+        Ok(flags)
+    }
+}
+
+/// Runs a program; returns what it prints on standard error.
+fn said(command: &mut Command) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().with_context(|| name.clone())?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success() {
+        bail!("{name}: {}: {}", output.status, text.trim());
+    }
+    Ok(text)
+}
+
+/// Whether a line of make's output is a complaint of the encoder, of
+/// resolve_btfids or of a script about them.
+fn is_about_btf(line: &str) -> bool {
+    let names = ["WARN", "warning", "pahole: ", "FAILED", "Skipping BTF"];
+    let is_loud = names.iter().any(|name| line.contains(name));
+    is_loud
+        && ["BTF", "btf", "pahole", "WARN:"]
+            .iter()
+            .any(|name| line.contains(name))
+}
+
+/// Options of a configuration by name, those that are not set left out.
+fn parse_config(path: &Path) -> Result<BTreeMap<String, String>> {
+    let text = fs::read_to_string(path)?;
+    let lines = text.lines().filter(|line| line.starts_with("CONFIG_"));
+    Ok(lines
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect())
+}
+
+fn has_section(path: &Path, name: &str) -> Result<bool> {
+    let file = FileMap::open(path)?;
+    let elf = Elf::parse(file.bytes())?;
+    Ok(elf.section_by_name(name).is_some())
+}
+
+/// What was linked, by path.
+fn contents(built: &Built) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let paths = built.modules.iter().chain([&built.vmlinux]);
+    paths
+        .map(|path| Ok((path.clone(), fs::read(path)?)))
+        .collect()
+}
+
+/// Files below `dir` that were written after `time`.
+fn newer_than(dir: &Path, time: SystemTime) -> Result<Vec<PathBuf>> {
+    let mut newer = Vec::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let meta = entry.metadata()?;
+            if meta.is_dir() {
+                folders.push(entry.path());
+            } else if meta.modified()? > time {
+                newer.push(entry.path());
+            }
+        }
+    }
+    newer.sort();
+    Ok(newer)
+}
+
+fn duration(time: Duration) -> String {
+    seconds(time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_about_btf_are_told_from_others() {
+        for line in [
+            "WARN: resolve_btfids: unresolved symbol bpf_foo",
+            "pahole: x.ko: truncated ELF file",
+            "FAILED: load BTF from vmlinux: No such file",
+            "Skipping BTF generation for x.ko due to unavailability of vmlinux",
+        ] {
+            assert!(is_about_btf(line), "{line}");
+        }
+        for line in [
+            "  BTF [M] fs/ext4/ext4.ko",
+            "  CC      kernel/bpf/btf.o",
+            "x.c:1:2: warning: unused variable",
+        ] {
+            assert!(!is_about_btf(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_asks_for_what_this_is_about() {
+        let config = parse_config(&Path::new(TESTDATA).join("config")).unwrap();
+        for name in ["DEBUG_INFO_BTF", "DEBUG_INFO_BTF_MODULES", "BPF_SYSCALL"] {
+            assert_eq!(config[&format!("CONFIG_{name}")], "y", "{name}");
+        }
+        for name in ["EXT4_FS", "BTRFS_FS", "NF_TABLES", "TUN"] {
+            assert_eq!(config[&format!("CONFIG_{name}")], "m", "{name}");
+        }
+    }
+}
