@@ -16,6 +16,7 @@ mod kernel_build;
 mod measure;
 mod peer;
 mod progress;
+mod selftests;
 mod text;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ enum Verb {
     Bench(bench::Args),
     KernelBuild(kernel_build::Args),
     Boot(boot::Args),
+    Selftests(selftests::Args),
 }
 
 #[expect(
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Verb::Bench(args) => bench::run(&args),
         Verb::KernelBuild(args) => kernel_build::run(&args),
         Verb::Boot(args) => boot::run(&args),
+        Verb::Selftests(args) => selftests::run(&args),
     };
     match result {
         Ok(code) => code,

@@ -1,0 +1,2 @@
+/* Tests include libbpf's own header for its field iterator; ours is in btf.h. */
+#include <bpf/btf.h>
