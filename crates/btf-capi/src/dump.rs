@@ -1,43 +1,66 @@
 //! `btf_dump__*`: C definitions, a type at a time.
-//!
-//! The printing function of libbpf's interface takes a `va_list`, which stable
-//! Rust cannot make. The header has a few lines that can, and passes them in
-//! as `write`; `btf_dump__new` is an inline function there.
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CString, c_int, c_void};
+use std::fmt;
 use std::sync::Arc;
 
 use btf_builder::{Btf, Kind, TypeId};
 use btf_dump::CDumper;
 
 use crate::handle::CBtf;
-use crate::result::{Errno, int};
-
-/// `btf_dump_printf_fn_t`; only passed on.
-type PrintfFn = Option<unsafe extern "C" fn()>;
-/// Calls the first with the second and a text to print.
-type WriteFn = unsafe extern "C" fn(PrintfFn, *mut c_void, *const c_char);
+use crate::result::{Errno, boxed, int};
+use crate::va_list::{self, PrintfFn};
 
 /// `struct btf_dump`.
 #[derive(Debug)]
 pub(crate) struct CBtfDump {
     btf: *const CBtf,
-    /// Asked for so far, in that order.
+    /// `None` until a type is asked for, and after an error.
+    work: Option<Work>,
+    /// Types that gave text, in the order in which they were asked for.
     done: Vec<TypeId>,
-    /// Bytes printed so far.
-    n_printed: usize,
     printf: PrintfFn,
     ctx: *mut c_void,
-    write: WriteFn,
+}
+
+/// A dumper and the BTF that it reads.
+struct Work {
+    /// Borrows from `btf`, and is dropped before it.
+    dumper: CDumper<'static, Vec<u8>>,
+    btf: Arc<Btf>,
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work").finish_non_exhaustive()
+    }
+}
+
+impl Work {
+    fn new(btf: Arc<Btf>) -> Self {
+        let shared: *const Btf = Arc::as_ptr(&btf);
+        // SAFETY: the BTF behind an `Arc` neither moves nor changes as long as
+        // there is one more than its owner, and this struct keeps it for as
+        // long as the dumper lives.
+        let borrowed: &'static Btf = unsafe { &*shared };
+        Self {
+            dumper: CDumper::new(borrowed, Vec::new()),
+            btf,
+        }
+    }
+
+    /// The text that dumping `id` adds to what there was.
+    fn dump(&mut self, id: TypeId) -> Result<Vec<u8>, Errno> {
+        let dumped = self.dumper.dump(id);
+        let text = self.dumper.flush().map(std::mem::take);
+        dumped.and(text).map_err(|_| Errno(libc::EINVAL))
+    }
 }
 
 impl CBtfDump {
     /// The text that dumping `id` adds to what is printed.
-    ///
-    /// A dumper that could hand over its text between types would make this
-    /// cheaper: now each call writes everything before it again.
-    fn dump(&mut self, btf: &Btf, id: TypeId) -> Result<Vec<u8>, Errno> {
-        if id.is_void() || self.done.contains(&id) {
+    fn dump(&mut self, btf: Arc<Btf>, id: TypeId) -> Result<Vec<u8>, Errno> {
+        if id.is_void() {
             return Ok(Vec::new());
         }
         let ty = btf.ty(id).ok_or(Errno(libc::EINVAL))?;
@@ -46,39 +69,45 @@ impl CBtfDump {
             Kind::Func | Kind::Var => TypeId(ty.size_or_type()),
             _ => id,
         };
-        let mut text = Vec::new();
-        let mut dumper = CDumper::new(btf, &mut text);
-        for &id in self.done.iter().chain([&id]) {
-            dumper.dump(id).map_err(|_| Errno(libc::EINVAL))?;
+        // A BTF that was changed since the last call is another one here.
+        let mut work = match self.work.take() {
+            Some(work) if Arc::ptr_eq(&work.btf, &btf) => work,
+            _ => {
+                let mut work = Work::new(btf);
+                for &id in &self.done {
+                    work.dump(id)?;
+                }
+                work
+            }
+        };
+        let text = work.dump(id)?;
+        self.work = Some(work);
+        if !text.is_empty() {
+            self.done.push(id);
         }
-        dumper.finish().map_err(|_| Errno(libc::EINVAL))?;
-        self.done.push(id);
-        let fresh = text.split_off(self.n_printed.min(text.len()));
-        self.n_printed += fresh.len();
-        Ok(fresh)
+        Ok(text)
     }
 }
 
-/// What the header's `btf_dump__new` calls.
+/// libbpf `btf_dump__new`. The options have nothing but their size.
 #[unsafe(no_mangle)]
-pub(crate) unsafe extern "C" fn splitbtf_dump_new(
+pub(crate) unsafe extern "C" fn btf_dump__new(
     btf: *const CBtf,
-    printf: PrintfFn,
+    printf: Option<PrintfFn>,
     ctx: *mut c_void,
-    write: WriteFn,
+    _opts: *const c_void,
 ) -> *mut CBtfDump {
-    if printf.is_none() || btf.is_null() {
-        crate::result::set_errno(Errno(libc::EINVAL));
-        return std::ptr::null_mut();
-    }
-    Box::into_raw(Box::new(CBtfDump {
-        btf,
-        done: Vec::new(),
-        n_printed: 0,
-        printf,
-        ctx,
-        write,
-    }))
+    boxed(match printf {
+        _ if !va_list::IS_KNOWN => Err(Errno(libc::EOPNOTSUPP)),
+        Some(printf) if !btf.is_null() => Ok(Box::new(CBtfDump {
+            btf,
+            work: None,
+            done: Vec::new(),
+            printf,
+            ctx,
+        })),
+        _ => Err(Errno(libc::EINVAL)),
+    })
 }
 
 /// libbpf `btf_dump__free`.
@@ -96,12 +125,13 @@ pub(crate) unsafe extern "C" fn btf_dump__dump_type(d: *mut CBtfDump, id: u32) -
     // SAFETY: see the contract in the crate's documentation; the BTF outlives
     // its dumps by libbpf's own.
     let (d, btf) = unsafe { (&mut *d, Arc::clone(&(*(*d).btf).inner)) };
-    int(d.dump(&btf, TypeId(id)).map(|text| {
+    int(d.dump(btf, TypeId(id)).map(|text| {
         // Names cannot hold a NUL; were there one, the text would end there.
         let text = CString::new(text).unwrap_or_default();
         if !text.is_empty() {
-            // SAFETY: the header's function, with what it was registered with.
-            unsafe { (d.write)(d.printf, d.ctx, text.as_ptr()) };
+            // SAFETY: the function that the program registered, with what it
+            // registered it with, on a machine that `btf_dump__new` knew.
+            unsafe { va_list::print(d.printf, d.ctx, text.as_ptr()) };
         }
     }))
 }

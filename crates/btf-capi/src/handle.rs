@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 use std::sync::Arc;
 
-use btf_builder::{Btf, Endian, Limits};
+use btf_builder::{Btf, Endian, HDR_LEN, HDR_LEN_LAYOUT, Limits};
 
 use crate::result::Errno;
 
@@ -23,6 +23,9 @@ pub(crate) struct CBtf {
     /// The bytes it was parsed from if the header has fields that are not
     /// known: such BTF must not be changed.
     pub(crate) frozen: Option<Box<[u8]>>,
+    /// Whether raw data begins with the header of 2026, which has room for a
+    /// layout section, even without one.
+    pub(crate) long_header: bool,
     pub(crate) raw: RawData,
 }
 
@@ -82,6 +85,7 @@ impl CBtf {
             owns_base: false,
             fd: -1,
             frozen: None,
+            long_header: false,
             raw: RawData::default(),
         })
     }
@@ -106,10 +110,37 @@ impl CBtf {
             None => Btf::parse(data)?,
         };
         let mut btf = Self::new(inner, base);
-        if has_unknown_header(data, btf.inner.endian()) {
+        let endian = btf.inner.endian();
+        let hdr_len = header_len(data, endian).unwrap_or(HDR_LEN);
+        btf.long_header = hdr_len >= HDR_LEN_LAYOUT;
+        if has_unknown_header(data, hdr_len) {
             btf.frozen = Some(data.into());
         }
         Ok(btf)
+    }
+
+    /// The bytes of a `.BTF` section.
+    ///
+    /// A program that knows the 32-byte header reads it as a struct without
+    /// looking at its length, and so does one that only knows 24 bytes. Either
+    /// gets what it gave.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        // Converting would need to know the unknown fields.
+        if let Some(bytes) = &self.frozen {
+            return bytes.to_vec();
+        }
+        let mut bytes = self.inner.to_bytes();
+        let endian = self.inner.endian();
+        if self.long_header && header_len(&bytes, endian) == Some(HDR_LEN) {
+            let at = HDR_LEN as usize;
+            bytes.splice(at..at, [0; (HDR_LEN_LAYOUT - HDR_LEN) as usize]);
+            let hdr_len = match endian {
+                Endian::Little => HDR_LEN_LAYOUT.to_le_bytes(),
+                Endian::Big => HDR_LEN_LAYOUT.to_be_bytes(),
+            };
+            bytes[4..8].copy_from_slice(&hdr_len);
+        }
+        bytes
     }
 
     /// The BTF, to be changed.
@@ -148,16 +179,18 @@ impl CBtf {
     }
 }
 
-/// Whether the header goes on past the fields that are known, with anything
-/// but zeroes.
-fn has_unknown_header(data: &[u8], endian: Endian) -> bool {
-    let Some(&raw) = data.get(4..).and_then(|d| d.first_chunk::<4>()) else {
-        return false;
-    };
-    let hdr_len = match endian {
+/// The length that the header gives itself; `None` if it is too short to.
+fn header_len(data: &[u8], endian: Endian) -> Option<u32> {
+    let &raw = data.get(4..)?.first_chunk::<4>()?;
+    Some(match endian {
         Endian::Little => u32::from_le_bytes(raw),
         Endian::Big => u32::from_be_bytes(raw),
-    };
-    data.get(btf_builder::HDR_LEN_LAYOUT as usize..hdr_len as usize)
+    })
+}
+
+/// Whether the header goes on past the fields that are known, with anything
+/// but zeroes.
+fn has_unknown_header(data: &[u8], hdr_len: u32) -> bool {
+    data.get(HDR_LEN_LAYOUT as usize..hdr_len as usize)
         .is_some_and(|extra| extra.iter().any(|&b| b != 0))
 }

@@ -3,9 +3,16 @@
 //! and `btf-dedup`. `include/splitbtf/bpf/btf.h` declares them; with
 //! `-Iinclude/splitbtf` it is what `#include <bpf/btf.h>` finds.
 //!
-//! `btf_dump__new`, `btf_dump__dump_type` and `btf_dump__free` are there too, the
-//! first as an inline function of the header. What talks to the kernel (`btf__load_into_kernel`,
-//! `btf__load_from_kernel_by_id`) is not here.
+//! Of libbpf's `btf.h`, these are left out:
+//!
+//! | functions | because they |
+//! |---|---|
+//! | `btf__load_into_kernel`, `btf__load_from_kernel_by_id`, `…_split` | talk to the kernel |
+//! | `btf_dump__dump_type_data`, `btf_dump__emit_type_decl` | print values and single declarations in libbpf's own layout of text |
+//!
+//! `btf__raw_data` has the 24-byte header that all consumers take, or the
+//! 32-byte one of 2026 where the BTF was read with one or made by
+//! `btf__new_empty_opts`, whose callers know of it.
 //!
 //! # Errors
 //! As in libbpf 1.x: functions that return an integer return a negative errno,
@@ -40,3 +47,4 @@ mod ops;
 mod opts;
 mod query;
 mod result;
+mod va_list;

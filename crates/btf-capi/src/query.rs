@@ -73,7 +73,15 @@ pub(crate) unsafe extern "C" fn btf__new_empty_split(base_btf: *mut CBtf) -> *mu
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn btf__new_empty_opts(opts: *mut NewOpts) -> *mut CBtf {
     // SAFETY: see the contract in the crate's documentation.
-    boxed(unsafe { NewOpts::read(opts).map(|(base, layout)| new_empty(base, layout)) })
+    boxed(
+        unsafe { NewOpts::read(opts).map(|(base, layout)| new_empty(base, layout)) }.map(
+            |mut btf| {
+                // The function is as old as the header.
+                btf.long_header = true;
+                btf
+            },
+        ),
+    )
 }
 
 /// libbpf `btf__type_cnt`: one more than the highest id.
@@ -269,11 +277,7 @@ pub(crate) unsafe extern "C" fn btf__raw_data(btf: *const CBtf, size: *mut u32) 
     // SAFETY: see the contract in the crate's documentation.
     let btf = unsafe { &*btf };
     let endian = btf.inner.endian();
-    let bytes = match &btf.frozen {
-        // Converting would need to know the unknown fields.
-        Some(bytes) => bytes.to_vec(),
-        None => btf.inner.to_bytes(),
-    };
+    let bytes = btf.to_bytes();
     // SAFETY: `size` is writable by the contract; the length fits, as the
     // sections' lengths do.
     unsafe { *size = bytes.len() as u32 };

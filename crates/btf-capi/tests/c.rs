@@ -99,6 +99,16 @@ fn ext() {
 }
 
 #[test]
+fn dump() {
+    c_program("dump");
+}
+
+#[test]
+fn header() {
+    c_program("header");
+}
+
+#[test]
 fn header_is_cxx_too() {
     if !have("c++") {
         return;

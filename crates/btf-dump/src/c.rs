@@ -209,6 +209,15 @@ impl<'a, W: Write> CDumper<'a, W> {
         }
     }
 
+    /// Hands on what is buffered and returns the writer, so that a caller can
+    /// take what was written between two types.
+    ///
+    /// # Errors
+    /// [`Error::Io`], also for failures of earlier writes.
+    pub fn flush(&mut self) -> Result<&mut W> {
+        Ok(self.out.flushed()?)
+    }
+
     /// Hands on what is buffered.
     ///
     /// # Errors

@@ -59,6 +59,17 @@ impl<W: Write> Sink<W> {
         push_uint(&mut self.buf, number.unsigned_abs());
     }
 
+    /// Hands on what is collected, and returns where it went.
+    pub(crate) fn flushed(&mut self) -> io::Result<&mut W> {
+        self.flush();
+        match &self.error {
+            // An `io::Error` cannot be cloned, and this one is still to be
+            // reported at the end.
+            Some(error) => Err(error.kind().into()),
+            None => Ok(&mut self.out),
+        }
+    }
+
     fn flush(&mut self) {
         if self.error.is_none()
             && let Err(error) = self.out.write_all(&self.buf)

@@ -5,7 +5,8 @@
  * Names, signatures and results are libbpf 1.x's, so a program written for
  * <bpf/btf.h> compiles with this directory's parent in the include path and
  * links with -lsplitbtf. Missing is what talks to the kernel
- * (btf__load_into_kernel, btf__load_from_kernel_by_id and relatives).
+ * (btf__load_into_kernel, btf__load_from_kernel_by_id and relatives), and
+ * btf_dump__dump_type_data and btf_dump__emit_type_decl.
  *
  * Errors: integers are negative errno values, pointers are NULL; errno is set
  * in both cases.
@@ -286,40 +287,10 @@ struct btf_dump_opts {
 
 typedef void (*btf_dump_printf_fn_t)(void *ctx, const char *fmt, va_list args);
 
-typedef void (*splitbtf_dump_write_fn_t)(btf_dump_printf_fn_t printf_fn,
-					 void *ctx, const char *text);
-
-LIBBPF_API struct btf_dump *splitbtf_dump_new(const struct btf *btf,
-					      btf_dump_printf_fn_t printf_fn,
-					      void *ctx,
-					      splitbtf_dump_write_fn_t write);
-
-/* The library has text to print, a printf_fn wants a va_list. */
-static inline void splitbtf_dump_printf(btf_dump_printf_fn_t printf_fn,
-					void *ctx, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	printf_fn(ctx, fmt, args);
-	va_end(args);
-}
-
-static inline void splitbtf_dump_write(btf_dump_printf_fn_t printf_fn,
-				       void *ctx, const char *text)
-{
-	splitbtf_dump_printf(printf_fn, ctx, "%s", text);
-}
-
-static inline struct btf_dump *btf_dump__new(const struct btf *btf,
-					     btf_dump_printf_fn_t printf_fn,
-					     void *ctx,
-					     const struct btf_dump_opts *opts)
-{
-	(void)opts;	/* has nothing but its size */
-	return splitbtf_dump_new(btf, printf_fn, ctx, splitbtf_dump_write);
-}
-
+LIBBPF_API struct btf_dump *btf_dump__new(const struct btf *btf,
+					  btf_dump_printf_fn_t printf_fn,
+					  void *ctx,
+					  const struct btf_dump_opts *opts);
 LIBBPF_API void btf_dump__free(struct btf_dump *d);
 LIBBPF_API int btf_dump__dump_type(struct btf_dump *d, __u32 id);
 
