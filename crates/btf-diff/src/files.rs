@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use btf_builder::Btf;
-use elf_io::{Elf, FileMap};
+use btf_file::BtfFile;
 
 use crate::diff::{Diff, DiffOpts};
 use crate::universe::Universe;
@@ -24,18 +24,12 @@ pub struct FileError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileFault {
-    /// It cannot be opened or is a damaged ELF file.
+    /// There is no BTF to be had of it; another base may be needed.
     #[error(transparent)]
-    Elf(#[from] elf_io::Error),
+    File(#[from] btf_file::Fault),
     /// The folder cannot be read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// An ELF file without BTF.
-    #[error("no .BTF section")]
-    NoBtf,
-    /// The BTF is malformed, or another base is needed.
-    #[error(transparent)]
-    Btf(#[from] btf_builder::Error),
     /// A file is compared with a folder.
     #[error("one is a folder and the other is not")]
     FileAndFolder,
@@ -90,25 +84,20 @@ impl FileDiff {
 /// # Errors
 /// [`FileError`] with the path.
 pub fn load(path: &Path, base: Option<Arc<Btf>>) -> Result<Btf, FileError> {
-    load_fault(path, base).map_err(|source| FileError {
+    let file = BtfFile::read(path)?;
+    file.parse(base.as_ref()).map_err(|fault| FileError {
         path: path.to_owned(),
-        source,
+        source: fault.into(),
     })
 }
 
-fn load_fault(path: &Path, base: Option<Arc<Btf>>) -> Result<Btf, FileFault> {
-    const ELF_MAGIC: &[u8] = b"\x7fELF";
-    let map = FileMap::open(path)?;
-    let parse = |data: &[u8]| match base {
-        Some(base) => Btf::parse_split(data, base),
-        None => Btf::parse(data),
-    };
-    if !map.bytes().starts_with(ELF_MAGIC) {
-        return Ok(parse(map.bytes())?);
+impl From<btf_file::Error> for FileError {
+    fn from(error: btf_file::Error) -> Self {
+        Self {
+            path: error.path,
+            source: error.fault.into(),
+        }
     }
-    let elf = Elf::parse(map.bytes())?;
-    let section = elf.section_by_name(".BTF").ok_or(FileFault::NoBtf)?;
-    Ok(parse(&elf.section_data(section)?)?)
 }
 
 /// Compares two files, or the files of two folders (and of the folders within

@@ -603,7 +603,7 @@ mod folders {
         fs_err::write(&path, "no BTF").unwrap();
         let error = diff_files(&input(&path), &input(&path), &DiffOpts::default()).unwrap_err();
         assert_eq!(error.path, path);
-        assert!(matches!(error.source, FileFault::Btf(_)));
+        assert!(matches!(error.source, FileFault::File(_)));
 
         let error = diff_files(&input(&path), &input(dir.path()), &DiffOpts::default());
         assert!(matches!(

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use btf_builder::{Btf, EmitOpts, Endian, Kind};
+use btf_file::Fault;
 use dwarf_reader::ErrorKind as DwarfErrorKind;
 use elf_io::WriteOptions;
 use serde::{Serialize, Serializer};
 use splitbtf::{BaseIndex, Encoded, ErrorKind, Options, Output, Skipped, Written};
 
 use crate::args::RuleArgs;
-use crate::btf_file::{self, BtfBytes, NoBtf};
+use crate::btf_input;
 use crate::{panics, report};
 
 /// Where a result goes.
@@ -169,12 +170,12 @@ pub(crate) fn open_base(
     options: &Options,
     encode_dwarf: bool,
 ) -> anyhow::Result<BaseIndex> {
-    let bytes = match BtfBytes::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            let Some(NoBtf { has_dwarf: true }) = error.downcast_ref() else {
-                return Err(error);
-            };
+    let base = match btf_file::open_base(path) {
+        Ok(base) => base,
+        Err(btf_file::Error {
+            fault: Fault::NoBtf { has_dwarf: true },
+            ..
+        }) => {
             if !encode_dwarf {
                 bail!(
                     "{}: no .BTF section: this kernel has no BTF that modules could continue; \
@@ -183,10 +184,11 @@ pub(crate) fn open_base(
                 );
             }
             let encoded = library_encode(path, None, options)?;
-            return Ok(BaseIndex::new(Arc::new(encoded.btf)));
+            Arc::new(encoded.btf)
         }
+        Err(error) => return Err(btf_input::advise(error)),
     };
-    Ok(BaseIndex::new(btf_file::parse_base(path, &bytes)?))
+    Ok(BaseIndex::new(base))
 }
 
 /// Encodes one file and writes nothing. A file without DWARF is an error.

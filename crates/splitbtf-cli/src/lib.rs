@@ -5,10 +5,10 @@
 
 mod args;
 mod batch;
-mod btf_file;
+mod btf_input;
 mod cmd;
+mod difference;
 mod engine;
-mod first_difference;
 mod inputs;
 mod jobs;
 mod jobserver;

@@ -7,7 +7,7 @@
 //! verdict:
 //!
 //! 1. [`case::Case::load`] reads the sources and their directives;
-//! 2. [`matrix::legs`] expands compilers × DWARF versions × targets × link forms;
+//! 2. [`case::Case::legs`] expands compilers × DWARF versions × targets × link forms;
 //! 3. [`build::build`] makes the file of one leg with the machine's compilers;
 //! 4. the caller runs the encoder and dumps its output;
 //! 5. [`expect::Checks`] compares the [`dump`] with the directives.

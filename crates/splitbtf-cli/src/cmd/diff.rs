@@ -9,9 +9,10 @@ use anyhow::Context as _;
 use btf_builder::Btf;
 use btf_diff::files::{FileDiff, FileResult, Input, diff_files};
 use btf_diff::{DiffOpts, Explain, Finding, IgnoreList};
+use btf_file::BtfFile;
 
 use crate::args::DiffArgs;
-use crate::btf_file::{self, BtfBytes};
+use crate::btf_input;
 use crate::inputs;
 use crate::report::{self, FAILURE, SUCCESS, USAGE};
 use crate::stdout::Out;
@@ -72,10 +73,10 @@ fn bases(args: &DiffArgs) -> anyhow::Result<[Option<Arc<Btf>>; 2]> {
         None => find(side),
     };
     let (path_a, path_b) = (path(&args.base_a, &args.a)?, path(&args.base_b, &args.b)?);
-    let base_a = path_a.as_deref().map(btf_file::load_base).transpose()?;
+    let base_a = path_a.as_deref().map(btf_input::load_base).transpose()?;
     let base_b = match &path_b {
         path_b if *path_b == path_a => base_a.clone(),
-        path_b => path_b.as_deref().map(btf_file::load_base).transpose()?,
+        path_b => path_b.as_deref().map(btf_input::load_base).transpose()?,
     };
     Ok([base_a, base_b])
 }
@@ -83,7 +84,7 @@ fn bases(args: &DiffArgs) -> anyhow::Result<[Option<Arc<Btf>>; 2]> {
 /// The base of the first split BTF of a side; `None` if there is no such BTF. What cannot be
 /// read is left to the comparison to complain of.
 fn find(side: &Path) -> anyhow::Result<Option<PathBuf>> {
-    let is_split = |path: &Path| BtfBytes::read(path).is_ok_and(|bytes| bytes.is_split());
+    let is_split = |path: &Path| BtfFile::read(path).is_ok_and(|bytes| bytes.is_split());
     let first = if side.is_dir() {
         let files = std::fs::read_dir(side).with_context(|| side.display().to_string())?;
         let mut files: Vec<_> = files.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -101,7 +102,7 @@ fn find(side: &Path) -> anyhow::Result<Option<PathBuf>> {
     };
     match first {
         Some(path) => Ok(Some(
-            btf_file::find_base(&path).ok_or_else(|| btf_file::no_base(&path))?,
+            btf_input::find_base(&path).ok_or_else(|| btf_input::no_base(&path))?,
         )),
         None => Ok(None),
     }

@@ -8,7 +8,7 @@ use btf_builder::{Btf, TypeId};
 use btf_dump::{COptions, JsonStyle, Select};
 
 use crate::args::{DumpArgs, DumpFormat};
-use crate::btf_file;
+use crate::btf_input;
 use crate::report::{self, FAILURE, SUCCESS, USAGE};
 use crate::stdout::Out;
 use crate::type_name::TypeName;
@@ -75,8 +75,8 @@ impl Request {
 }
 
 fn dump(args: &DumpArgs, request: &Request) -> anyhow::Result<()> {
-    let base = args.base.as_deref().map(btf_file::load_base).transpose()?;
-    let btf = btf_file::load(&request.file, base.as_ref())?.btf;
+    let base = args.base.as_deref().map(btf_input::load_base).transpose()?;
+    let btf = btf_input::load(&request.file, base.as_ref())?.btf;
     let ids = ids(args, &btf).with_context(|| request.file.display().to_string())?;
     let (own, all) = match &ids {
         Some(ids) => (Select::Ids(ids), Select::Ids(ids)),

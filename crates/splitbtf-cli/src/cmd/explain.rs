@@ -10,8 +10,8 @@ use btf_diff::describe;
 use splitbtf::{Mismatch, SkipReason, Skipped};
 
 use crate::args::ExplainArgs;
+use crate::difference;
 use crate::engine;
-use crate::first_difference::first_difference;
 use crate::jobs::{self, Pool};
 use crate::jobserver::JobServer;
 use crate::report::{self, FAILURE, SUCCESS};
@@ -155,12 +155,8 @@ impl Subject<'_> {
                 "{what}: [{}] is not the [{}] of the base",
                 own.0, id.0
             );
-            let line = match first_difference(self.btf, (own, "the file"), (id, "the base")) {
-                Some(difference) => {
-                    let mut path = difference.path;
-                    path.push(difference.what);
-                    path.join(", ")
-                }
+            let line = match btf_dedup::explain(self.btf, own, id) {
+                Some(found) => difference::in_words(self.btf, &found, ["the file", "the base"]),
                 None => "no difference: the types are the same, and one of them is a duplicate; \
                      please report this"
                     .to_owned(),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::args::SizeArgs;
 use crate::report::{self, FAILURE, SUCCESS};
 use crate::stdout::Out;
-use crate::{btf_file, inputs, units};
+use crate::{btf_input, inputs, units};
 
 const PROGRAM: &str = "splitbtf";
 
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &SizeArgs) -> ExitCode {
 
 /// Prints the report; returns the number of files that could not be read.
 fn size(args: &SizeArgs) -> anyhow::Result<usize> {
-    let base = args.base.as_deref().map(btf_file::load_base).transpose()?;
+    let base = args.base.as_deref().map(btf_input::load_base).transpose()?;
     let mut sizes = Vec::new();
     let mut failed = 0;
     for input in inputs::collect(&args.paths) {
@@ -36,19 +36,19 @@ fn size(args: &SizeArgs) -> anyhow::Result<usize> {
             Some(error) => {
                 Err(anyhow!(error).context(report::one_line(&input.path.to_string_lossy())))
             }
-            None => btf_file::load(&input.path, base.as_ref()),
+            None => btf_input::load(&input.path, base.as_ref()),
         };
         match loaded {
             Ok(loaded) => {
                 let distilled = loaded
-                    .bytes
+                    .file
                     .distilled
                     .as_ref()
                     .map_or(0, |bytes| bytes.len());
                 sizes.push(Size::of(
                     input.path,
                     &loaded.btf,
-                    loaded.bytes.btf.len(),
+                    loaded.file.btf.len(),
                     distilled,
                 ));
             }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use btf_builder::Endian;
+use btf_file::BtfFile;
 use btf_verify::{
     As, Breach, Checked, DmesgOptions, KernelVersion, Options, Severity, Target, base_fit,
 };
@@ -14,7 +15,7 @@ use serde::Serialize;
 
 use crate::args::{Role, VerifyArgs};
 use crate::batch;
-use crate::btf_file::{self, BtfBytes};
+use crate::btf_input;
 use crate::inputs::{self, Input};
 use crate::jobs::{self, Pool};
 use crate::jobserver::JobServer;
@@ -39,7 +40,7 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<usize> {
     let base_bytes = base(args, &inputs)?;
     let pool = Pool::new(jobs::all_processors(), u64::MAX, JobServer::from_env())?;
     let kernel = args.kernel.unwrap_or_default();
-    let options = |bytes: &BtfBytes| Options {
+    let options = |bytes: &BtfFile| Options {
         kernel,
         target: target(bytes),
     };
@@ -100,22 +101,22 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<usize> {
 
 /// The base that modules are checked against: the one given, or the one that the first split
 /// BTF leads to. `None` if no input needs any.
-fn base(args: &VerifyArgs, inputs: &[Input]) -> anyhow::Result<Option<(PathBuf, BtfBytes)>> {
+fn base(args: &VerifyArgs, inputs: &[Input]) -> anyhow::Result<Option<(PathBuf, BtfFile)>> {
     let path = match &args.base {
         Some(path) => path.clone(),
         None => {
             let needs_base = |input: &&Input| {
                 input.error.is_none()
-                    && BtfBytes::read(&input.path).is_ok_and(|bytes| bytes.is_split())
+                    && BtfFile::read(&input.path).is_ok_and(|bytes| bytes.is_split())
             };
             let Some(first) = inputs.iter().find(needs_base) else {
                 return Ok(None);
             };
-            btf_file::find_base(&first.path).ok_or_else(|| btf_file::no_base(&first.path))?
+            btf_input::find_base(&first.path).ok_or_else(|| btf_input::no_base(&first.path))?
         }
     };
-    let bytes = BtfBytes::read(&path)?;
-    btf_file::check_base(&path, &bytes)?;
+    let bytes = btf_input::read(&path)?;
+    btf_input::check_base(&path, &bytes)?;
     Ok(Some((path, bytes)))
 }
 
@@ -126,11 +127,11 @@ struct Base<'a> {
 
 /// The machine whose kernel would read the BTF: that of the ELF file, and for a raw file one
 /// of its byte order.
-fn target(bytes: &BtfBytes) -> Target {
-    match bytes.elf {
+fn target(bytes: &BtfFile) -> Target {
+    match bytes.machine {
         Some(machine) => Target {
             endian: machine.endian,
-            pointer_size: machine.pointer_size,
+            pointer_size: machine.pointer_size.into(),
         },
         None if bytes.endian() == Target::HOST.endian => Target::HOST,
         None => Target {
@@ -254,7 +255,7 @@ impl Row {
         kernel: KernelVersion,
         base: Option<&Base<'_>>,
     ) -> anyhow::Result<()> {
-        let bytes = BtfBytes::read(&self.path)?;
+        let bytes = btf_input::read(&self.path)?;
         let options = Options {
             kernel,
             target: target(&bytes),
@@ -271,7 +272,7 @@ impl Row {
                 btf_verify::check_distilled_base(base, &options)
             }
             As::Module => {
-                let base = base.ok_or_else(|| btf_file::no_base(&self.path))?;
+                let base = base.ok_or_else(|| btf_input::no_base(&self.path))?;
                 self.base = Some(base.path.to_owned());
                 match &bytes.distilled {
                     Some(own) if kernel.has_distilled_base() => {
@@ -416,14 +417,14 @@ impl Row {
 }
 
 /// In which role the kernel would meet the BTF of a file.
-fn role(given: Option<Role>, path: &Path, bytes: &BtfBytes) -> As {
+fn role(given: Option<Role>, path: &Path, bytes: &BtfFile) -> As {
     match given {
         Some(Role::Vmlinux) => As::Vmlinux,
         Some(Role::Module) => As::Module,
         Some(Role::Base) => As::DistilledBase,
         Some(Role::User) => As::User,
         None if bytes.is_split() => As::Module,
-        None if bytes.elf.is_some_and(|machine| machine.is_bpf) => As::User,
+        None if bytes.machine.is_some_and(|machine| machine.is_bpf) => As::User,
         None if path.extension().is_some_and(|ext| ext == "ko") => As::Module,
         None => As::Vmlinux,
     }
