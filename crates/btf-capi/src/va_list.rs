@@ -179,7 +179,7 @@ mod tests {
     /// The C library's own reading of a `va_list` is the judge.
     #[test]
     fn the_c_library_reads_the_argument() {
-        assert!(IS_KNOWN);
+        const { assert!(IS_KNOWN) };
         let mut out: [c_char; 64] = [1; 64];
         let text = c"struct foo { /* 100 % */ }";
         // SAFETY: the callback writes into the array it is given.
