@@ -31,7 +31,7 @@ pub(crate) struct Args {
     select: Select,
 
     /// Compare with this: `package` for the .BTF in the files themselves, or a folder with
-    /// vmlinux.btf and <module file name>.btf, made on the package's vmlinux as base.
+    /// `vmlinux.btf` and `MODULE.ko.btf`, made on the package's vmlinux as base.
     #[arg(long, default_value = "package", value_name = "package|DIR")]
     against: PathBuf,
 

@@ -35,7 +35,7 @@
 //!
 //! # How it works
 //!
-//! Every record is reduced to a [shape](shape), a number for all it says apart
+//! Every record is reduced to a [shape], a number for all it says apart
 //! from references, which leaves a graph of numbers. The passes over it are
 //! those of libbpf's `btf__dedup`: types without references; structs, unions
 //! and typedefs, compared [as graphs](equiv) with candidates of the same shape;
