@@ -187,17 +187,16 @@ impl Bench {
         })
     }
 
-    fn run(mut self, args: &Args) -> Result<Report> {
+    fn run(self, args: &Args) -> Result<Report> {
         let mut n_verified = None;
         if !args.no_verify {
-            let (comparison, peer) = compare::verify(
+            let comparison = compare::verify(
                 &self.binary,
                 &self.kernel.vmlinux,
                 &self.modules,
-                self.peer,
+                &self.peer,
                 &self.scratch.path().join("verify"),
             )?;
-            self.peer = peer;
             ensure!(
                 comparison.n_unexplained() == 0,
                 "the results differ, so their times mean nothing:\n{}",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use btf_builder::{Btf, Kind};
 use btf_diff::files::load;
 use btf_diff::{Diff, DiffOpts, Finding, Partition, Universe};
@@ -54,10 +54,10 @@ pub(crate) struct Args {
 
 /// Where the other BTF comes from.
 #[derive(Debug)]
-enum Against {
+enum Against<'a> {
     Package,
-    Folder(PathBuf),
-    Pahole(Peer),
+    Folder(&'a Path),
+    Pahole(&'a Peer),
 }
 
 #[expect(clippy::print_stdout, reason = "the verb's output")]
@@ -65,10 +65,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let kernel = args.select.kernel()?;
     let mut modules = kernel.modules()?;
     modules.truncate(args.modules.unwrap_or(usize::MAX));
-    let against = match &args.pahole {
-        Some(path) => Against::Pahole(Peer::probe(path)?),
+    let peer = args.pahole.as_deref().map(Peer::probe).transpose()?;
+    let against = match &peer {
+        Some(peer) => Against::Pahole(peer),
         None if args.against == Path::new("package") => Against::Package,
-        None => Against::Folder(args.against.clone()),
+        None => Against::Folder(&args.against),
     };
     let binary = encoder::build()?;
     let scratch = tempfile::tempdir()?;
@@ -101,22 +102,17 @@ pub(crate) fn verify(
     binary: &Path,
     vmlinux: &Path,
     modules: &[PathBuf],
-    peer: Peer,
+    peer: &Peer,
     scratch: &Path,
-) -> Result<(Comparison, Peer)> {
-    let against = Against::Pahole(peer);
-    let comparison = compare(binary, vmlinux, modules, &against, scratch)?;
-    let Against::Pahole(peer) = against else {
-        bail!("the peer is where it was put");
-    };
-    Ok((comparison, peer))
+) -> Result<Comparison> {
+    compare(binary, vmlinux, modules, &Against::Pahole(peer), scratch)
 }
 
 fn compare(
     binary: &Path,
     vmlinux: &Path,
     modules: &[PathBuf],
-    against: &Against,
+    against: &Against<'_>,
     scratch: &Path,
 ) -> Result<Comparison> {
     let ours = scratch.join("ours");

@@ -33,7 +33,7 @@ const TIMESTAMP: &str = "2024-01-01";
 /// `make PAHOLE=<us> vmlinux modules`, with a small configuration. Checks what the kernel's build
 /// makes of our version, that the source tree stays as it was, what resolve_btfids warns of, and
 /// that linking and encoding once more gives the same bytes. Needs flex, bison, bc and libelf's
-/// headers; the first run takes some ten minutes of two processors, later ones reuse its objects.
+/// headers; the first run compiles a whole kernel, later ones reuse its objects.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Series: 6.12 or 6.1.
@@ -282,11 +282,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
         let binary = encoder::build()?;
         let in_tree = &built.modules[..built.modules.len() - 1];
-        let (comparison, _) = compare::verify(
+        let comparison = compare::verify(
             &binary,
             &built.vmlinux,
             in_tree,
-            peer,
+            &peer,
             &scratch.path().join("compare"),
         )?;
         let n = comparison.n_unexplained();
