@@ -132,6 +132,8 @@ pub(crate) struct Abi {
     regs: &'static [u8],
     /// An aggregate of two words goes in two registers.
     two_regs: bool,
+    /// Bytes to which a member of a scalar type is aligned at most, however large it is.
+    max_align: u64,
 }
 
 impl Abi {
@@ -151,6 +153,13 @@ impl Abi {
             n_regs,
             regs,
             two_regs: object::elf::Machine(machine) != elf::EM_S390,
+            // By the System V ABI supplements of these two; all other targets of Linux align
+            // eight bytes to eight.
+            max_align: match object::elf::Machine(machine) {
+                elf::EM_386 => 4,
+                elf::EM_68K => 2,
+                _ => 16,
+            },
         }
     }
 }
@@ -821,7 +830,8 @@ fn has_uncertain_location(
     abi: Abi,
     address_size: u64,
 ) -> bool {
-    if range.len() <= 1 {
+    // The first argument is on the stack only where no registers are known.
+    if range.len() <= abi.n_regs.min(1) {
         return false;
     }
     let mut slots = 0usize;
@@ -833,7 +843,7 @@ fn has_uncertain_location(
             && let Some(i) = strip(unit, ty)
             && unit.types[i].tag == TypeTag::Struct
             && !unit.types[i].name.is_none()
-            && is_packed(unit, i, address_size)
+            && is_packed(unit, i, abi, address_size)
         {
             return true;
         }
@@ -847,12 +857,13 @@ fn has_uncertain_location(
 }
 
 /// Infers packing: no hole, and a member or the size off its natural alignment.
-fn is_packed(unit: &Unit, i: usize, address_size: u64) -> bool {
+fn is_packed(unit: &Unit, i: usize, abi: Abi, address_size: u64) -> bool {
     let t = &unit.types[i];
     let members = &unit.members[t.first as usize..(t.first + t.n) as usize];
     let mut alignments = Alignments {
         unit,
         address_size,
+        max_align: abi.max_align,
         known: HashMap::default(),
     };
     let mut end = 0u64;
@@ -901,6 +912,8 @@ fn full_size(unit: &Unit, r: TypeRef, address_size: u64, depth: u32) -> u64 {
 struct Alignments<'u> {
     unit: &'u Unit,
     address_size: u64,
+    /// That of `Abi`.
+    max_align: u64,
     /// Of structs and unions, by index of the type. While one is looked at it counts as 1, so that a struct that is a
     /// member of itself comes to an end, and one that many others share is looked at once.
     known: HashMap<usize, u64, FixedState>,
@@ -916,7 +929,7 @@ impl Alignments<'_> {
         }
         match t.tag {
             TypeTag::Array => self.of(t.ty, depth + 1),
-            TypeTag::Pointer => self.address_size,
+            TypeTag::Pointer => self.address_size.min(self.max_align),
             TypeTag::Struct | TypeTag::Union => {
                 if let Some(&known) = self.known.get(&i) {
                     return known;
@@ -928,7 +941,7 @@ impl Alignments<'_> {
                 self.known.insert(i, largest);
                 largest
             }
-            _ => t.size.max(1),
+            _ => t.size.clamp(1, self.max_align),
         }
     }
 }
