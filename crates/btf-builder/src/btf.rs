@@ -303,7 +303,16 @@ impl Btf {
 
     /// All types in id order, the base's first, without void.
     pub fn all_types(&self) -> impl Iterator<Item = Type<'_>> {
-        (1..self.n_types()).filter_map(|id| self.ty(TypeId(id)))
+        let mut levels: Vec<&Self> =
+            std::iter::successors(Some(self), |btf| btf.base.as_deref()).collect();
+        levels.reverse();
+        levels.into_iter().flat_map(move |level| {
+            let records = level.own_ranges().map(|range| &level.types[range]);
+            let ids = level.start_id..;
+            records
+                .zip(ids)
+                .map(move |(words, id)| Type::new(self, TypeId(id), words))
+        })
     }
 
     /// The own records in native byte order, back to back.

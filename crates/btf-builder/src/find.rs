@@ -15,7 +15,8 @@ use hashbrown::hash_table::Entry;
 use crate::btf::Btf;
 use crate::id::{StrOff, TypeId};
 use crate::kind::Kind;
-use crate::strings::{Hash32, hash_bytes};
+use crate::name::name_hash;
+use crate::strings::Hash32;
 
 /// What is worked out on demand from the records and dropped when they change.
 #[derive(Clone, Debug, Default)]
@@ -117,7 +118,7 @@ impl Btf {
             if name.is_empty() {
                 continue;
             }
-            let hash = Hash32::of(hash_bytes(name));
+            let hash = Hash32::of(name_hash(name));
             match heads.entry(
                 hash.spread(),
                 |head: &Head| head.hash == hash && self.name_at(head.first) == name,
@@ -151,7 +152,7 @@ impl Btf {
                 (low < self.n_own_types() && self.name_at(low) == name).then_some(low)
             }
             Names::Hashed(index) => {
-                let hash = Hash32::of(hash_bytes(name));
+                let hash = Hash32::of(name_hash(name));
                 index
                     .heads
                     .find(hash.spread(), |head| {

@@ -2,7 +2,7 @@
 //!
 //! Three passes over memory: copy the words in native order, index the
 //! records while taking the largest id and string offset seen, and look at
-//! FUNCs, which may precede their prototypes. Only when one of the maxima is
+//! those FUNCs that precede their prototypes. Only when one of the maxima is
 //! out of range does a slow pass name the culprit.
 
 use std::sync::Arc;
@@ -147,12 +147,16 @@ struct Indexed {
     index: Vec<u32>,
     max_id: u32,
     max_str: u32,
+    /// FUNCs, by own index, that refer to no FUNC_PROTO before them.
+    unchecked_funcs: Vec<u32>,
 }
 
 /// Walks the records, whose first id is `start_id`.
 fn index_types(words: &[u32], layout: Option<&[KindLayout]>, start_id: u32) -> Result<Indexed> {
     // Kernel types average seven words.
     let mut index = Vec::with_capacity(words.len() / 6);
+    const FUNC_PROTO: u32 = Kind::FuncProto.as_u32();
+    let mut unchecked_funcs = Vec::new();
     let (mut max_id, mut max_str) = (0_u32, 0_u32);
     let mut at = 0;
     while at < words.len() {
@@ -178,10 +182,18 @@ fn index_types(words: &[u32], layout: Option<&[KindLayout]>, start_id: u32) -> R
             | Kind::Volatile
             | Kind::Const
             | Kind::Restrict
-            | Kind::Func
             | Kind::Var
             | Kind::DeclTag
             | Kind::TypeTag => max_id = max_id.max(third),
+            Kind::Func => {
+                max_id = max_id.max(third);
+                let proto = third.checked_sub(start_id);
+                let at = proto.and_then(|own| index.get(own as usize));
+                let is_proto = |&at: &u32| info_kind(words[at as usize + 1]) == FUNC_PROTO;
+                if !at.is_some_and(is_proto) {
+                    unchecked_funcs.push(index.len() as u32);
+                }
+            }
             Kind::Array => max_id = max_id.max(tail[0]).max(tail[1]),
             Kind::Struct | Kind::Union => {
                 for &[name, ty, _] in tail.as_chunks::<3>().0 {
@@ -220,6 +232,7 @@ fn index_types(words: &[u32], layout: Option<&[KindLayout]>, start_id: u32) -> R
         index,
         max_id,
         max_str,
+        unchecked_funcs,
     })
 }
 
@@ -311,6 +324,7 @@ impl Btf {
             index,
             max_id,
             max_str,
+            unchecked_funcs,
         } = index_types(&btf.types, btf.effective_layout(), btf.start_id)?;
         let n_types = u64::from(btf.start_id) + index.len() as u64;
         if n_types > u64::from(u32::MAX) {
@@ -320,7 +334,7 @@ impl Btf {
         if u64::from(max_id) >= n_types || u64::from(max_str) >= str_end {
             return Err(btf.first_dangling());
         }
-        btf.check_funcs()?;
+        btf.check_funcs(&unchecked_funcs)?;
         Ok(btf)
     }
 
@@ -350,16 +364,12 @@ impl Btf {
         Error::BadStrings("offset out of range")
     }
 
-    /// Checks that every own FUNC has a FUNC_PROTO.
-    fn check_funcs(&self) -> Result<()> {
-        for (i, &at) in self.index.iter().enumerate() {
-            let at = at as usize;
-            if info_kind(self.types[at + 1]) != Kind::Func.as_u32() {
-                continue;
-            }
-            let target = TypeId(self.types[at + 2]);
+    /// Checks that these own FUNCs have a FUNC_PROTO.
+    fn check_funcs(&self, own: &[u32]) -> Result<()> {
+        for &i in own {
+            let target = TypeId(self.types[self.index[i as usize] as usize + 2]);
             if self.ty(target).map(|ty| ty.kind()) != Some(Kind::FuncProto) {
-                let id = TypeId(self.start_id + i as u32);
+                let id = TypeId(self.start_id + i);
                 return Err(Error::FuncWithoutProto { id, target });
             }
         }

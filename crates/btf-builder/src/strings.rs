@@ -4,24 +4,24 @@
 //! up to date by interning. A base is never changed once it is shared, so all
 //! split BTFs on it, in any thread, use the one table in it.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
-
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 
 use crate::btf::Btf;
 use crate::error::{Error, Result};
 use crate::ext::BtfExt;
 use crate::id::StrOff;
+use crate::name::{c_name_hash, for_each_c_name, name_hash};
 use crate::visit::strs_of_mut;
 
-/// Offsets of one section's strings, by content. Each entry carries its hash,
-/// so growing does not touch the strings.
+/// Offsets of one section's strings, by content: a table with linear probing, from which nothing is ever removed. A
+/// kernel's base has 100,000 strings and every run on it makes this table anew, so that it is kept as small and as
+/// simple as can be.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StrIndex {
-    table: HashTable<Slot>,
+    /// Half a hash, which tells most unequal strings apart and places the entry again on growth, above the offset
+    /// within the section plus one; 0 is free. A power of two of them, or none.
+    slots: Vec<u64>,
+    used: usize,
 }
 
 /// Half a hash, kept beside each entry of a table to tell most unequal keys
@@ -40,18 +40,6 @@ impl Hash32 {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    hash: Hash32,
-    /// Offset within the section, not yet raised by the base's length.
-    local: u32,
-}
-
-/// The hash of `s`, the same in every run.
-pub(crate) fn hash_bytes(s: &[u8]) -> u64 {
-    FixedState::default().hash_one(s)
-}
-
 /// Whether the string at `local` is `s`.
 fn str_eq(section: &[u8], local: u32, s: &[u8]) -> bool {
     let at = local as usize;
@@ -64,38 +52,67 @@ fn str_eq(section: &[u8], local: u32, s: &[u8]) -> bool {
 impl StrIndex {
     /// Indexes a section. Of equal strings the first one counts.
     fn build(section: &[u8]) -> Self {
-        // Names of kernel types and functions average 17 bytes.
-        let mut table = HashTable::with_capacity(section.len() / 16);
-        let mut start = 0;
-        for end in memchr::memchr_iter(0, section) {
-            let s = &section[start..end];
-            let hash = Hash32::of(hash_bytes(s));
-            let local = start as u32;
-            if let Entry::Vacant(slot) = table.entry(
-                hash.spread(),
-                |slot: &Slot| slot.hash == hash && str_eq(section, slot.local, s),
-                |slot| slot.hash.spread(),
-            ) {
-                slot.insert(Slot { hash, local });
+        // Names of kernel types and functions average 19 bytes.
+        let mut index = Self {
+            slots: vec![0; (section.len() / 16).next_power_of_two()],
+            used: 0,
+        };
+        for_each_c_name(section, |start, n, hash| {
+            let s = &section[start..start + n];
+            index.insert(section, Hash32::of(hash), s, start as u32);
+        });
+        index
+    }
+
+    /// The slot of a string that is there, else the free one where it would be. There must be a free one.
+    #[inline]
+    fn slot(&self, section: &[u8], hash: Hash32, s: &[u8]) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = hash.0 as usize & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot == 0 {
+                return at;
             }
-            start = end + 1;
+            if (slot >> 32) as u32 == hash.0 && str_eq(section, slot as u32 - 1, s) {
+                return at;
+            }
+            at = (at + 1) & mask;
         }
-        Self { table }
     }
 
     fn find(&self, section: &[u8], hash: Hash32, s: &[u8]) -> Option<u32> {
-        self.table
-            .find(hash.spread(), |slot| {
-                slot.hash == hash && str_eq(section, slot.local, s)
-            })
-            .map(|slot| slot.local)
+        if self.slots.is_empty() {
+            return None;
+        }
+        (self.slots[self.slot(section, hash, s)] as u32).checked_sub(1)
     }
 
-    fn insert(&mut self, hash: Hash32, local: u32) {
-        self.table
-            .insert_unique(hash.spread(), Slot { hash, local }, |slot| {
-                slot.hash.spread()
-            });
+    /// Adds the string at `local`, which is `s`, unless an equal one is there.
+    #[inline]
+    fn insert(&mut self, section: &[u8], hash: Hash32, s: &[u8], local: u32) {
+        if self.used >= self.slots.len() / 8 * 7 {
+            self.grow();
+        }
+        let at = self.slot(section, hash, s);
+        if self.slots[at] == 0 {
+            self.slots[at] = u64::from(hash.0) << 32 | u64::from(local + 1);
+            self.used += 1;
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let mut slots = vec![0; (self.slots.len() * 2).max(16)];
+        let mask = slots.len() - 1;
+        for &slot in self.slots.iter().filter(|&&slot| slot != 0) {
+            let mut at = (slot >> 32) as usize & mask;
+            while slots[at] != 0 {
+                at = (at + 1) & mask;
+            }
+            slots[at] = slot;
+        }
+        self.slots = slots;
     }
 }
 
@@ -117,6 +134,37 @@ impl Btf {
         }
     }
 
+    /// Whether the string at `off` is empty or outside all sections.
+    #[inline]
+    pub(crate) fn is_str_empty(&self, off: StrOff) -> bool {
+        let mut btf = self;
+        while off.0 < btf.start_str_off {
+            match btf.base.as_deref() {
+                Some(base) => btf = base,
+                None => return true,
+            }
+        }
+        let first = btf.strings.get((off.0 - btf.start_str_off) as usize);
+        matches!(first, None | Some(0))
+    }
+
+    /// [`name_hash`] of the string at `off`, that of the empty string if `off` is outside all sections.
+    #[inline]
+    pub fn str_hash(&self, off: StrOff) -> u64 {
+        let mut btf = self;
+        while off.0 < btf.start_str_off {
+            match btf.base.as_deref() {
+                Some(base) => btf = base,
+                None => return name_hash(b""),
+            }
+        }
+        let rest = btf.strings.get((off.0 - btf.start_str_off) as usize..);
+        match rest.and_then(c_name_hash) {
+            Some((hash, _)) => hash,
+            None => name_hash(b""),
+        }
+    }
+
     /// The offset of `s` in the own section or a base, if it is there.
     pub fn find_str(&self, s: &[u8]) -> Option<StrOff> {
         if s.is_empty() {
@@ -125,7 +173,7 @@ impl Btf {
         if s.contains(&0) {
             return None;
         }
-        self.find_hashed(Hash32::of(hash_bytes(s)), s)
+        self.find_hashed(Hash32::of(name_hash(s)), s)
     }
 
     fn find_hashed(&self, hash: Hash32, s: &[u8]) -> Option<StrOff> {
@@ -154,7 +202,7 @@ impl Btf {
         if memchr::memchr(0, s).is_some() {
             return Err(Error::NulInString);
         }
-        let hash = Hash32::of(hash_bytes(s));
+        let hash = Hash32::of(name_hash(s));
         if let Some(off) = self.find_hashed(hash, s) {
             return Ok(off);
         }
@@ -168,7 +216,7 @@ impl Btf {
         self.strings.extend_from_slice(s);
         self.strings.push(0);
         if let Some(index) = self.str_index.get_mut() {
-            index.insert(hash, local as u32);
+            index.insert(&self.strings, hash, s, local as u32);
         }
         Ok(StrOff(start as u32))
     }
@@ -196,6 +244,74 @@ impl Btf {
     /// as well.
     pub fn rebuild_strings_with(&mut self, ext: &mut BtfExt) -> Result<()> {
         self.rebuild(Some(ext))
+    }
+
+    /// Takes the bytes of own strings that are the end of another own one out
+    /// of the section: their offsets then lead into the middle of that one.
+    /// Unused strings go as well; the others are in order of first use.
+    ///
+    /// Meant for split BTF. Readers take such strings like any other, but
+    /// where a BTF is the base of others, libbpf's deduplication finds its
+    /// strings by where they begin, and takes types with such names for
+    /// different ones.
+    ///
+    /// # Errors
+    /// As [`rebuild_strings`](Self::rebuild_strings).
+    pub fn share_string_ends(&mut self) -> Result<()> {
+        self.rebuild_strings()?;
+        // Sorted from their ends, a string that ends another is right before
+        // one that it ends.
+        let mut by_end: Vec<(u32, &[u8])> = Vec::new();
+        let mut local = 0;
+        for s in self.strings.split_inclusive(|&b| b == 0) {
+            by_end.push((local, s));
+            local += s.len() as u32;
+        }
+        by_end.sort_by(|a, b| a.1.iter().rev().cmp(b.1.iter().rev()));
+        // Where each string is found: in itself, or at the end of that one.
+        let mut hosts: Vec<(u32, u32, u32)> = Vec::new();
+        let mut after: Option<(u32, &[u8])> = None;
+        for &(local, s) in by_end.iter().rev() {
+            match after {
+                // The empty string that a base begins with stays.
+                Some((host, long)) if s.len() > 1 && long.ends_with(s) => {
+                    hosts.push((local, host, (long.len() - s.len()) as u32));
+                }
+                _ => {
+                    hosts.push((local, local, 0));
+                    after = Some((local, s));
+                }
+            }
+        }
+        hosts.sort_unstable();
+        let mut strings = Vec::new();
+        let mut new = vec![0; hosts.len()];
+        for (new, &(local, host, _)) in new.iter_mut().zip(&hosts) {
+            if local == host {
+                *new = strings.len() as u32;
+                let rest = &self.strings[local as usize..];
+                let end = memchr::memchr(0, rest).map_or(rest.len(), |n| n + 1);
+                strings.extend_from_slice(&rest[..end]);
+            }
+        }
+        let at = |local: u32| hosts.binary_search_by_key(&local, |h| h.0).ok();
+        let start = self.start_str_off;
+        let ranges: Vec<_> = self.own_ranges().collect();
+        for range in ranges {
+            strs_of_mut(&mut self.types[range], |off| {
+                let Some(i) = off.checked_sub(start).and_then(at) else {
+                    return;
+                };
+                let (_, host, skip) = hosts[i];
+                if let Some(host) = at(host) {
+                    *off = start + new[host] + skip;
+                }
+            });
+        }
+        self.strings = strings;
+        self.str_index.take();
+        self.forget_names();
+        Ok(())
     }
 
     fn rebuild(&mut self, ext: Option<&mut BtfExt>) -> Result<()> {

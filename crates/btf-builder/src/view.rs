@@ -163,6 +163,18 @@ impl<'a> Type<'a> {
         self.btf.str_at(self.name_off()).unwrap_or(b"")
     }
 
+    /// Whether it has a name that is not empty.
+    #[inline]
+    pub fn is_named(&self) -> bool {
+        !self.btf.is_str_empty(self.name_off())
+    }
+
+    /// [`name_hash`](crate::name_hash) of the name.
+    #[inline]
+    pub fn name_hash(&self) -> u64 {
+        self.btf.str_hash(self.name_off())
+    }
+
     /// The name, with bytes that are no UTF-8 replaced.
     pub fn name_str(&self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.name())

@@ -503,3 +503,27 @@ fn many_threads_share_one_base() {
         }
     });
 }
+
+#[test]
+fn strings_that_end_others_share_their_bytes() {
+    let mut base = Btf::new_empty(Endian::Little);
+    base.add_int("unused_lock", 4, IntEncoding::SIGNED).unwrap();
+    let mut split = Btf::new_split(Arc::new(base));
+    let names = ["lock", "spin_lock", "k", "block", "other", "spin_lock"];
+    for name in names {
+        split.add_fwd(name, FwdKind::Struct).unwrap();
+    }
+    let before: Vec<_> = split.own_types().map(|t| t.name().to_vec()).collect();
+    split.share_string_ends().unwrap();
+    // In order of first use; the base's strings are not touched.
+    assert_eq!(split.strings(), b"spin_lock\0block\0other\0");
+    let after: Vec<_> = split.own_types().map(|t| t.name().to_vec()).collect();
+    assert_eq!(after, before);
+    let again = Btf::parse_split(&split.to_bytes(), Arc::clone(split.base().unwrap())).unwrap();
+    assert_eq!(again.own_types().next().unwrap().name(), b"lock");
+    // Strings that lie inside of others are found by nobody, so that they are not shared twice.
+    assert_eq!(split.find_str(b"lock"), None);
+    // Undone by giving each its own again.
+    split.rebuild_strings().unwrap();
+    assert_eq!(split.find_str(b"lock"), Some(split.start_str_off()));
+}

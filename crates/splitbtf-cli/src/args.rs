@@ -93,6 +93,15 @@ pub(crate) struct EncodeArgs {
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
 
+    /// Let strings of split BTF end in one another.
+    ///
+    /// A name that is the end of another one then takes no bytes of its own, which makes the
+    /// modules of a kernel 1.6 % smaller. Everything that reads BTF takes that, but few tools
+    /// have seen it. Has no effect without a base: what others deduplicate against must have
+    /// each name at an offset of its own.
+    #[arg(long)]
+    pub(crate) share_strings: bool,
+
     /// Leave the ids in .BTF_ids sections alone.
     ///
     /// Otherwise a module that has such a section gets its ids resolved again whenever its

@@ -163,12 +163,17 @@ fn library_encode(
     })
 }
 
-/// Opens a base: an ELF file with `.BTF`, raw BTF, or, if `encode_dwarf`, an ELF file with
-/// DWARF only, which is encoded first.
+/// Bytes of input up to which a base is indexed lazily: some thirty small modules, or a single large one. From there on
+/// indexing all of it at once costs less.
+const LAZY_INDEX_BYTES: u64 = 32 << 20;
+
+/// Opens a base for files of `input_bytes` in all: an ELF file with `.BTF`, raw BTF, or, if
+/// `encode_dwarf`, an ELF file with DWARF only, which is encoded first.
 pub(crate) fn open_base(
     path: &Path,
     options: &Options,
     encode_dwarf: bool,
+    input_bytes: u64,
 ) -> anyhow::Result<BaseIndex> {
     let base = match btf_file::open_base(path) {
         Ok(base) => base,
@@ -188,7 +193,11 @@ pub(crate) fn open_base(
         }
         Err(error) => return Err(btf_input::advise(error)),
     };
-    Ok(BaseIndex::new(base))
+    Ok(if input_bytes <= LAZY_INDEX_BYTES {
+        BaseIndex::lazy(base)
+    } else {
+        BaseIndex::new(base)
+    })
 }
 
 /// Encodes one file and writes nothing. A file without DWARF is an error.
@@ -274,8 +283,7 @@ pub(crate) fn encode(
     let mut outcome = Outcome::of(&encoded);
     let no_dwarf = encoded.no_dwarf;
     let begun = Instant::now();
-    let output =
-        Output::new(encoded.btf, options.features).with_context(|| path.display().to_string())?;
+    let output = Output::new(encoded.btf, options).with_context(|| path.display().to_string())?;
     phases.push("emit", begun.elapsed());
     outcome.btf_bytes = output.btf.len() as u64;
     outcome.distilled_base_bytes = output.base.as_ref().map_or(0, |base| base.len() as u64);

@@ -524,6 +524,39 @@ fn verify_says_which_rule_breaks_and_what_dmesg_would_show() {
 }
 
 #[test]
+fn shared_strings_change_nothing_but_the_size() {
+    let kernel = kernel_with_base();
+    let size_of = |dir: &str| -> u64 {
+        let files = std::fs::read_dir(kernel.path(dir)).unwrap();
+        files.map(|f| f.unwrap().metadata().unwrap().len()).sum()
+    };
+    kernel
+        .splitbtf("encode -B vmlinux --out-dir plain mod")
+        .success();
+    let share = "encode -B vmlinux --share-strings --out-dir shared mod";
+    kernel.splitbtf(share).success();
+    assert!(size_of("shared") < size_of("plain"));
+    for module in MODULES {
+        let (plain, shared) = (
+            format!("plain/{module}.btf"),
+            format!("shared/{module}.btf"),
+        );
+        let words = format!("diff -B vmlinux {plain} {shared}");
+        kernel.splitbtf(&words).quiet_success();
+        let dump = |file: &str| kernel.splitbtf(&format!("dump -B vmlinux {file}")).stdout;
+        assert_eq!(dump(&plain), dump(&shared), "{module}");
+        let words = format!("verify -B vmlinux {shared}");
+        kernel.splitbtf(&words).quiet_success();
+    }
+    // What others deduplicate against is left alone.
+    kernel.splitbtf("encode -o plain.btf vmlinux").success();
+    kernel
+        .splitbtf("encode --share-strings -o shared.btf vmlinux")
+        .success();
+    assert!(kernel.read("plain.btf") == kernel.read("shared.btf"));
+}
+
+#[test]
 fn size_adds_up() {
     let kernel = kernel_with_base();
     kernel.splitbtf("encode -B vmlinux mod").success();

@@ -6,6 +6,7 @@ use btf_builder::{Btf, Kind, make_info};
 use dwarf_reader::{At, Str};
 use elf_io::Elf;
 
+use crate::base::Hint;
 use crate::copies::{Copies, Fate, Ground, base_name_id};
 use crate::diag::{Diag, DiagKind};
 use crate::encode::Emitted;
@@ -351,7 +352,9 @@ impl Assembly<'_, '_> {
             let mut proto_id = self.id(proto);
             let base_func = match proto.place() {
                 // The same function may be in the base already.
-                Place::Base(id) if attributes.is_empty() => self.base_func(name, id),
+                Place::Base(id) if attributes.is_empty() => {
+                    self.ground.base.and_then(|base| base.func(name, id))
+                }
                 _ => None,
             };
             let func_id = match base_func {
@@ -399,21 +402,6 @@ impl Assembly<'_, '_> {
         Ok(())
     }
 
-    /// The base's function of this name and prototype.
-    fn base_func(&self, name: &[u8], proto: u32) -> Option<u32> {
-        let base = self.ground.base?;
-        let hash = crate::shape::func(crate::shape::name_hash(name), 0, base.hash_of(proto)?);
-        let Place::Base(id) = base.find(hash)?.0.place() else {
-            return None;
-        };
-        let t = base.btf().ty(btf_builder::TypeId(id))?;
-        if t.size_or_type() == proto {
-            Some(id)
-        } else {
-            None
-        }
-    }
-
     fn base_has_tag(&self, target: u32, component: i32, value: &[u8]) -> bool {
         let Some(base) = self.ground.base else {
             return false;
@@ -425,7 +413,7 @@ impl Assembly<'_, '_> {
             return false;
         };
         let hash = crate::shape::decl_tag(crate::shape::name_hash(value), component, false, hash);
-        match base.find(hash).map(|f| f.0.place()) {
+        match base.find(hash, Hint::None).map(|f| f.0.place()) {
             Some(Place::Base(id)) => base
                 .btf()
                 .ty(btf_builder::TypeId(id))

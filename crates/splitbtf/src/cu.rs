@@ -6,7 +6,7 @@ use dwarf_reader::{Str, TypeDie, TypeTag, Unit};
 use gimli::constants as c;
 use hashbrown::HashTable;
 
-use crate::base::BaseIndex;
+use crate::base::{BaseIndex, Hint};
 use crate::diag::{Diag, DiagKind};
 use crate::features::Features;
 use crate::shape::{self, Hash, Tag, name_hash};
@@ -117,6 +117,15 @@ pub(crate) struct PlainMember {
     pub(crate) width: u32,
     /// Index in [`Unit::types`]; `u32::MAX` for void, which no member is.
     pub(crate) ty: u32,
+}
+
+/// How a base finds a definition.
+fn definition_hint(name: Str, by_name: Hash) -> Hint {
+    if name.is_none() {
+        Hint::None
+    } else {
+        Hint::Definition(by_name)
+    }
 }
 
 /// Entries of [`Worker::near`]: 384 KiB, which leaves room in a second-level cache of 1 MiB.
@@ -371,14 +380,21 @@ impl<'f, 's> Worker<'f, 's> {
         }
     }
 
+    /// What is known of a hash, unless it may be of a definition with a name or of a prototype.
     #[inline]
     fn find(&mut self, hash: Hash) -> Option<Seen> {
+        self.find_by(hash, || Hint::None)
+    }
+
+    /// What is known of a hash; `hint` says how the base finds types that it has not hashed.
+    #[inline]
+    fn find_by(&mut self, hash: Hash, hint: impl FnOnce() -> Hint) -> Option<Seen> {
         if let Some(base) = self.base {
             let near = &mut self.near[hash.b as usize % NEAR];
             if near.hash == hash {
                 return Some(*near);
             }
-            if let Some((node, name_no)) = base.find(hash) {
+            if let Some((node, name_no)) = base.find(hash, hint()) {
                 *near = Seen {
                     hash,
                     node,
@@ -965,7 +981,8 @@ impl<'f, 's> Worker<'f, 's> {
             shape::member(&mut m, self.text.hash(p.name), p.bit_off, p.width, ty);
         }
         let hash = shape::composite_end(m, self.scratch.len(), kind_flag);
-        let seen = match self.find(hash) {
+        let hint = || definition_hint(name, by_name);
+        let seen = match self.find_by(hash, hint) {
             Some(seen) => seen,
             None => {
                 let name_no = if name.is_none() {
@@ -1042,7 +1059,8 @@ impl<'f, 's> Worker<'f, 's> {
             m.words(self.text.hash(e.name), value);
         }
         let hash = m.done();
-        let seen = match self.find(hash) {
+        let hint = || definition_hint(name, by_name);
+        let seen = match self.find_by(hash, hint) {
             Some(seen) => seen,
             None => {
                 let name_no = if name.is_none() {
@@ -1112,7 +1130,16 @@ impl<'f, 's> Worker<'f, 's> {
             shape::param(&mut m, name_hash(b""), Hash::VOID);
         }
         let hash = m.done();
-        let seen = match self.find(hash) {
+        let ends = match (t.n, t.flag) {
+            (0, _) => [Hash::VOID; 2],
+            (_, true) => [self.child(self.unit.params[first].ty), Hash::VOID],
+            (n, false) => {
+                [first, first + n as usize - 1].map(|p| self.child(self.unit.params[p].ty))
+            }
+        };
+        let n = t.n as usize + usize::from(t.flag);
+        let key = shape::proto_key(n, self.child(t.ty), ends[0], ends[1]);
+        let seen = match self.find_by(hash, || Hint::Proto(key)) {
             Some(seen) => seen,
             None => {
                 let mut words = std::mem::take(&mut self.words);
@@ -1147,7 +1174,12 @@ impl<'f, 's> Worker<'f, 's> {
             shape::param(&mut m, self.text.hash(*name), ty.hash);
         }
         let hash = m.done();
-        if let Some(seen) = self.find(hash) {
+        let end = |p: Option<&(Str, Local)>| p.map_or(Hash::VOID, |p| p.1.hash);
+        let hint = || {
+            let (first, last) = (end(params.first()), end(params.last()));
+            Hint::Proto(shape::proto_key(params.len(), ret.hash, first, last))
+        };
+        if let Some(seen) = self.find_by(hash, hint) {
             return (seen.node, hash);
         }
         if let Some(seen) = self.seen_protos.find(hash.a, |s| s.hash == hash) {

@@ -55,6 +55,9 @@ pub struct Options {
     pub paranoid: bool,
     /// Use at most this many of the pool's threads for one file; 0 for all.
     pub threads: usize,
+    /// In split BTF, give no bytes of its own to a string that is the end of another
+    /// ([`Btf::share_string_ends`]); [`Output`](crate::Output) heeds it.
+    pub share_strings: bool,
 }
 
 impl Default for Options {
@@ -68,6 +71,7 @@ impl Default for Options {
             drop_asm_functions: false,
             paranoid: false,
             threads: 0,
+            share_strings: false,
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use btf_builder::{Btf, EmitOpts, Kind, TypeId};
 use elf_io::{BtfIdKind, BtfIds, Elf, FileMap, Patch, SectionEdit, WriteOptions};
 
+use crate::encode::Options;
 use crate::error::{Error, ErrorKind, Result};
-use crate::features::Features;
 
 /// The bytes of one result.
 #[derive(Debug)]
@@ -35,16 +35,23 @@ impl Output {
     ///
     /// # Errors
     /// If a type refers to something of the base that cannot be distilled.
-    pub fn new(btf: Btf, features: Features) -> std::result::Result<Self, ErrorKind> {
+    pub fn new(mut btf: Btf, options: &Options) -> std::result::Result<Self, ErrorKind> {
+        let features = options.features;
         let old_base = btf.base().cloned();
         if features.distilled_base && btf.is_split() {
-            let distilled = btf.distill_base()?;
+            let mut distilled = btf.distill_base()?;
+            if options.share_strings {
+                distilled.split.share_string_ends()?;
+            }
             return Ok(Self {
                 btf: distilled.split.to_bytes_with(EmitOpts::default()),
                 base: Some(distilled.base.to_bytes_with(EmitOpts::default())),
                 lookup: Arc::new(distilled.split),
                 old_base,
             });
+        }
+        if options.share_strings && btf.is_split() {
+            btf.share_string_ends()?;
         }
         let emit = EmitOpts {
             layout: features.layout,

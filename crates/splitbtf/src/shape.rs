@@ -11,6 +11,8 @@
 //! DWARF types and the types of a base BTF hash alike, so that a module's types find their equals in the base by
 //! one look-up.
 
+pub(crate) use btf_builder::name_hash;
+
 /// A hash of 128 bits: at a million types, a chance of 10⁻²⁶ that two of them collide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Hash {
@@ -32,73 +34,9 @@ const K2: u64 = 0x8ebc_6af0_9c88_c6e3;
 const K3: u64 = 0x5899_65cc_7537_4cc3;
 
 #[inline(always)]
-fn fold(x: u64, y: u64) -> u64 {
+pub(crate) fn fold(x: u64, y: u64) -> u64 {
     let p = u128::from(x).wrapping_mul(u128::from(y));
     (p as u64) ^ ((p >> 64) as u64)
-}
-
-/// Hash of a name.
-#[inline]
-pub(crate) fn name_hash(s: &[u8]) -> u64 {
-    let n = s.len();
-    if n > 16 {
-        return long_name_hash(s);
-    }
-    let mut padded = [0; 16];
-    padded[..n].copy_from_slice(s);
-    let x = u64::from_le_bytes(*padded.first_chunk().unwrap_or(&[0; 8]));
-    let y = u64::from_le_bytes(*padded.last_chunk().unwrap_or(&[0; 8]));
-    short_name_hash(x, y, n)
-}
-
-#[inline(always)]
-fn short_name_hash(x: u64, y: u64, n: usize) -> u64 {
-    fold(fold(x ^ K0, y ^ K1 ^ n as u64), K3)
-}
-
-fn long_name_hash(s: &[u8]) -> u64 {
-    let n = s.len();
-    let word = |i: usize| {
-        let mut w = [0u8; 8];
-        w.copy_from_slice(&s[i..i + 8]);
-        u64::from_le_bytes(w)
-    };
-    let mut seed = K2;
-    let mut i = 0;
-    while i + 16 < n {
-        seed = fold(word(i) ^ seed, word(i + 8) ^ K1);
-        i += 16;
-    }
-    short_name_hash(word(n - 16) ^ seed, word(n - 8) ^ seed.rotate_left(32), n)
-}
-
-/// Hash of the NUL-terminated name at the start of `s`, if that is short and there are 16 bytes to read: finds the end
-/// of the name and hashes it in a handful of instructions.
-#[inline(always)]
-pub(crate) fn short_c_name_hash(s: &[u8]) -> Option<u64> {
-    let head: &[u8; 16] = s.first_chunk()?;
-    let x = u64::from_le_bytes(*head.first_chunk()?);
-    let y = u64::from_le_bytes(*head.last_chunk()?);
-    // The lowest set bit marks the first zero byte (higher ones may be false).
-    let zeros = |w: u64| w.wrapping_sub(0x0101_0101_0101_0101) & !w & 0x8080_8080_8080_8080;
-    let (zx, zy) = (zeros(x), zeros(y));
-    // Keeps the bytes before the zero.
-    let before = |z: u64| (z & z.wrapping_neg()).wrapping_sub(1) >> 7;
-    if zx != 0 {
-        Some(short_name_hash(
-            x & before(zx),
-            0,
-            zx.trailing_zeros() as usize / 8,
-        ))
-    } else if zy != 0 {
-        Some(short_name_hash(
-            x,
-            y & before(zy),
-            8 + zy.trailing_zeros() as usize / 8,
-        ))
-    } else {
-        None
-    }
 }
 
 /// What stands for the name of a type that has none: the hash of the empty name.
@@ -286,6 +224,13 @@ pub(crate) fn param(m: &mut Mix, name: u64, ty: Hash) {
     m.child(ty);
 }
 
+/// What tells most prototypes apart before their parameters' names are hashed: their number, and the types of the result
+/// and of the first and last of them, `void` where there is none.
+#[inline]
+pub(crate) fn proto_key(n: usize, ret: Hash, first: Hash, last: Hash) -> u64 {
+    fold(fold(ret.a ^ n as u64, first.a ^ K0), last.a ^ K1)
+}
+
 /// A function of this linkage.
 #[inline]
 pub(crate) fn func(name: u64, linkage: u32, proto: Hash) -> Hash {
@@ -310,41 +255,6 @@ pub(crate) fn decl_tag(value: u64, component: i32, kind_flag: bool, target: Hash
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_all_lengths_hash_apart() {
-        let mut seen = Vec::new();
-        let text = b"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz";
-        for n in 0..text.len() {
-            seen.push(name_hash(&text[..n]));
-            let mut changed = text[..n].to_vec();
-            for i in 0..n {
-                changed[i] ^= 1;
-                seen.push(name_hash(&changed));
-                changed[i] ^= 1;
-            }
-        }
-        let n = seen.len();
-        seen.sort_unstable();
-        seen.dedup();
-        assert_eq!(seen.len(), n);
-    }
-
-    #[test]
-    fn names_hash_alike_with_and_without_their_end() {
-        let text = b"abcdefghijklmnopqrstuvwxyz";
-        for n in 0..text.len() {
-            let mut c_string = text[..n].to_vec();
-            c_string.extend(*b"\0\x01\xff\x80garbage behind the end");
-            let short = short_c_name_hash(&c_string);
-            assert_eq!(short.is_some(), n < 16, "{n}");
-            assert_eq!(
-                short.unwrap_or(name_hash(&text[..n])),
-                name_hash(&text[..n]),
-                "{n}"
-            );
-        }
-    }
 
     #[test]
     fn order_of_members_matters() {

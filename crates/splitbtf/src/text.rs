@@ -72,9 +72,9 @@ impl<'f> Text<'f> {
         match self
             .sections
             .rest(s)
-            .and_then(crate::shape::short_c_name_hash)
+            .and_then(btf_builder::short_c_name_hash)
         {
-            Some(h) => h,
+            Some((h, _)) => h,
             None => crate::shape::name_hash(self.bytes(s)),
         }
     }

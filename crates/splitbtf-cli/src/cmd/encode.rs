@@ -19,7 +19,7 @@ use crate::jobserver::JobServer;
 use crate::progress::Progress;
 use crate::report::{self, FAILURE, SUCCESS, USAGE};
 use crate::stdout::Out;
-use crate::{batch, units};
+use crate::{batch, btf_input, units};
 
 const PROGRAM: &str = "splitbtf";
 
@@ -67,16 +67,19 @@ impl Plan {
         let threads = args
             .jobs
             .map_or_else(jobs::all_processors, std::num::NonZero::get);
-        let pool = Pool::new(threads, u64::MAX, JobServer::from_env())?;
-        let options = engine::options(&args.rules);
+        let sizes: Vec<u64> = self.inputs.iter().map(|input| input.len).collect();
+        let bytes = sizes.iter().sum();
+        let base_bytes = args.base.as_deref().map_or(0, btf_input::dwarf_bytes);
+        let pool = Pool::new(threads, bytes + base_bytes, JobServer::from_env())?;
+        let mut options = engine::options(&args.rules);
+        options.share_strings = args.share_strings;
         let base = match &args.base {
-            Some(path) => Some(pool.run(|| engine::open_base(path, &options, true))?),
+            Some(path) => Some(pool.run(|| engine::open_base(path, &options, true, bytes))?),
             None => None,
         };
         let base_time = begun.elapsed();
 
-        let sizes: Vec<u64> = self.inputs.iter().map(|input| input.len).collect();
-        let progress = Progress::new(!args.quiet, sizes.len(), sizes.iter().sum());
+        let progress = Progress::new(!args.quiet, sizes.len(), bytes);
         let mut output = Output {
             out: Out::new(),
             args,

@@ -33,9 +33,10 @@ pub(crate) fn run(args: &ExplainArgs) -> ExitCode {
 fn explain(args: &ExplainArgs) -> anyhow::Result<bool> {
     let pool = Pool::new(jobs::all_processors(), u64::MAX, JobServer::from_env())?;
     let options = engine::options(&args.rules);
+    let bytes = std::fs::metadata(&args.file).map_or(0, |meta| meta.len());
     let encoded = pool.run(|| -> anyhow::Result<_> {
         let base = match &args.base {
-            Some(path) => Some(engine::open_base(path, &options, true)?),
+            Some(path) => Some(engine::open_base(path, &options, true, bytes)?),
             None => None,
         };
         engine::read(&args.file, base.as_ref(), &options)

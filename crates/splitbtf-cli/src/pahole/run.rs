@@ -91,19 +91,14 @@ fn encode_all(request: &Encode) -> anyhow::Result<bool> {
         // asks for detached output distils with resolve_btfids.
         options.features.distilled_base = false;
     }
-    let bytes = request
-        .inputs
-        .iter()
-        .map(|path| fs::metadata(path).map_or(0, |meta| meta.len()));
-    let pool = Pool::new(
-        request.threads,
-        bytes.max().unwrap_or(0),
-        JobServer::from_env(),
-    )?;
+    let sizes = request.inputs.iter();
+    let sizes = sizes.map(|path| fs::metadata(path).map_or(0, |meta| meta.len()));
+    let largest = sizes.clone().max().unwrap_or(0);
+    let pool = Pool::new(request.threads, largest, JobServer::from_env())?;
     pool.run(|| {
         let base = match &request.base {
             Some(path) => Some(
-                engine::open_base(path, &options, false)
+                engine::open_base(path, &options, false, sizes.clone().sum())
                     .with_context(|| "cannot use the file given with --btf_base")?,
             ),
             None => None,
