@@ -24,6 +24,12 @@ use crate::text::{Table, bytes, ratio, seconds};
 /// Runs of the short work in each round.
 const SHORT_RUNS: usize = 10;
 
+/// Numbers of modules by which the growth of memory is measured.
+const GROWTH: [usize; 4] = [100, 400, 1_000, 4_000];
+
+/// Numbers of threads on one vmlinux.
+const SCALING: [usize; 4] = [1, 2, 4, 8];
+
 /// Measure our encoder against a pahole: time, processor time, memory.
 ///
 /// Results are compared before they are timed. Output goes to a temporary folder, best one in
@@ -67,25 +73,34 @@ enum Work {
     /// All modules on the image's BTF.
     Modules,
     /// One small module as a kernel build encodes it: load the base, encode,
-    /// write.
+    /// write a raw file (`scripts/gen-btf.sh`).
     SmallModule,
+    /// The same as older kernels build: into the module itself
+    /// (`scripts/Makefile.modfinal`).
+    SmallInPlace,
     /// All modules without a base.
     Unsplit,
 }
 
 impl Work {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Vmlinux,
         Self::Modules,
         Self::SmallModule,
+        Self::SmallInPlace,
         Self::Unsplit,
     ];
+
+    fn is_short(self) -> bool {
+        matches!(self, Self::SmallModule | Self::SmallInPlace)
+    }
 
     fn title(self) -> &'static str {
         match self {
             Self::Vmlinux => "vmlinux",
             Self::Modules => "all modules, split",
             Self::SmallModule => "one small module, split",
+            Self::SmallInPlace => "one small module, in place",
             Self::Unsplit => "all modules, unsplit",
         }
     }
@@ -108,6 +123,24 @@ struct Row {
     usage: Usage,
 }
 
+/// How memory grows with the number of modules.
+#[derive(Debug, Serialize)]
+struct Growth {
+    n_modules: usize,
+    #[serde(flatten)]
+    usage: Usage,
+}
+
+/// One vmlinux on so many threads.
+#[derive(Debug, Serialize)]
+struct Scaling {
+    threads: usize,
+    #[serde(flatten)]
+    usage: Usage,
+    /// Seconds that each thread ran, the busiest first.
+    ran: Vec<f64>,
+}
+
 #[derive(Debug, Serialize)]
 struct Report {
     /// Day of the run, UTC.
@@ -126,6 +159,10 @@ struct Report {
     /// Files whose BTF was compared before timing; `None` if that was left out.
     n_verified: Option<usize>,
     rows: Vec<Row>,
+    growth: Vec<Growth>,
+    scaling: Vec<Scaling>,
+    /// All DWARF of the modules read with gimli, and nothing done with it.
+    bare_pass: Vec<Usage>,
 }
 
 #[derive(Debug, Serialize)]
@@ -159,7 +196,10 @@ struct Bench {
     modules: Vec<PathBuf>,
     small: PathBuf,
     binary: PathBuf,
+    bare_pass: PathBuf,
     peer: Peer,
+    /// Our binary under the name of pahole.
+    ours_as_pahole: Peer,
     threads: usize,
     scratch: tempfile::TempDir,
 }
@@ -176,14 +216,21 @@ impl Bench {
             .collect::<Result<Vec<_>>>()?;
         by_size.sort();
         let small = by_size[by_size.len() / 4].1.clone();
+        let binary = encoder::build()?;
+        let peer = Peer::probe(&args.pahole)?;
+        let scratch = tempfile::tempdir()?;
+        let as_pahole = scratch.path().join("pahole");
+        fs_err::os::unix::fs::symlink(&binary, &as_pahole)?;
         Ok(Self {
             kernel,
             modules,
             small,
-            binary: encoder::build()?,
-            peer: Peer::probe(&args.pahole)?,
+            binary,
+            bare_pass: encoder::build_bare_pass()?,
+            ours_as_pahole: peer.with_program(&as_pahole),
+            peer,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            scratch: tempfile::tempdir()?,
+            scratch,
         })
     }
 
@@ -218,12 +265,11 @@ impl Bench {
                 }
                 for who in order {
                     bar.set_message(format!("{who:?}, {}", work.title()));
-                    let n = if work == Work::SmallModule {
-                        SHORT_RUNS
-                    } else {
-                        1
-                    };
+                    let n = if work.is_short() { SHORT_RUNS } else { 1 };
                     for _ in 0..n {
+                        if work == Work::SmallInPlace {
+                            fs::copy(&self.small, self.copy())?;
+                        }
                         let usage = measure::times(|| self.once(work, who))?;
                         rows.push(Row {
                             work,
@@ -237,6 +283,14 @@ impl Bench {
             }
         }
         bar.finish_and_clear();
+        let growth = self.growth()?;
+        let scaling = self.scaling()?;
+        let bare_pass = (0..args.runs)
+            .map(|_| {
+                let mut command = Command::new(&self.bare_pass);
+                measure::times(|| measure::memory(command.args(&self.modules)))
+            })
+            .collect::<Result<_>>()?;
         let size = |path: &PathBuf| Ok(fs::metadata(path)?.len());
         let name = self.small.file_name().unwrap_or_default();
         Ok(Report {
@@ -252,7 +306,73 @@ impl Bench {
             ours: commit(),
             n_verified,
             rows,
+            growth,
+            scaling,
+            bare_pass,
         })
+    }
+
+    /// The module that is written into.
+    fn copy(&self) -> PathBuf {
+        self.scratch.path().join("copy.ko")
+    }
+
+    /// Encodes more and more modules in one process: the kernel's own as often
+    /// as is needed, by other names.
+    fn growth(&self) -> Result<Vec<Growth>> {
+        let clock = progress::clock("memory by number of modules");
+        let dir = self.scratch.path().join("many");
+        let mut rows = Vec::new();
+        for n_modules in GROWTH {
+            clock.set_message(n_modules.to_string());
+            fs::create_dir_all(&dir)?;
+            let mut inputs = Vec::new();
+            for (i, module) in self.modules.iter().cycle().take(n_modules).enumerate() {
+                let link = dir.join(format!("{i}.ko"));
+                fs_err::os::unix::fs::symlink(fs::canonicalize(module)?, &link)?;
+                inputs.push(link);
+            }
+            let encode = Encode {
+                base: Some(&self.kernel.vmlinux),
+                inputs: &inputs,
+                out_dir: Some(&dir),
+            };
+            let mut command = encode.command(&self.binary);
+            let usage = measure::times(|| measure::memory(command.arg("--quiet")))?;
+            rows.push(Growth { n_modules, usage });
+            fs::remove_dir_all(&dir)?;
+        }
+        clock.finish_and_clear();
+        Ok(rows)
+    }
+
+    /// Encodes vmlinux on more and more threads.
+    fn scaling(&self) -> Result<Vec<Scaling>> {
+        let clock = progress::clock("vmlinux by number of threads");
+        let mut rows = Vec::new();
+        for threads in SCALING {
+            clock.set_message(threads.to_string());
+            let encode = Encode {
+                base: None,
+                inputs: std::slice::from_ref(&self.kernel.vmlinux),
+                out_dir: Some(&self.scratch.path().join("out")),
+            };
+            let mut command = encode.command(&self.binary);
+            command.arg("--quiet").arg(format!("-j{threads}"));
+            let mut ran = Vec::new();
+            let usage = measure::times(|| {
+                let (usage, seconds) = measure::threads(&mut command)?;
+                ran = seconds;
+                Ok(usage)
+            })?;
+            rows.push(Scaling {
+                threads,
+                usage,
+                ran,
+            });
+        }
+        clock.finish_and_clear();
+        Ok(rows)
     }
 
     /// Does one work once; returns the memory it took.
@@ -262,8 +382,20 @@ impl Bench {
         let vmlinux = &self.kernel.vmlinux;
         let base = (work != Work::Vmlinux && work != Work::Unsplit).then_some(vmlinux.as_path());
         let inputs = match work {
+            Work::SmallModule | Work::SmallInPlace => {
+                let pahole = match who {
+                    Who::Ours => &self.ours_as_pahole,
+                    Who::Peer => &self.peer,
+                };
+                let mut command = if work == Work::SmallInPlace {
+                    pahole.encode_in_place(&self.copy(), base, self.threads)
+                } else {
+                    let output = encoder::output_path(&out_dir, &self.small);
+                    pahole.encode(&self.small, base, self.threads, &output)
+                };
+                return measure::memory(&mut command);
+            }
             Work::Vmlinux => std::slice::from_ref(vmlinux),
-            Work::SmallModule => std::slice::from_ref(&self.small),
             Work::Modules | Work::Unsplit => &self.modules,
         };
         match who {
@@ -285,6 +417,22 @@ impl Bench {
                 .peer
                 .encode_all(inputs, base, &out_dir, self.threads, &|| ()),
         }
+    }
+}
+
+fn two_digits(ratio: f64) -> String {
+    if ratio.is_finite() {
+        format!("{ratio:.2}")
+    } else {
+        "–".to_owned()
+    }
+}
+
+fn percent(share: f64) -> String {
+    if share.is_finite() {
+        format!("{:.0} %", share * 100.0)
+    } else {
+        "–".to_owned()
     }
 }
 
@@ -346,7 +494,7 @@ impl Report {
              rounds on {date}.\n{cpu}, {threads} threads, {memory}, {system}.{busy}\n{verified}\n\n\
              Where pahole has one input it runs with {threads} threads; for many, one process for \
              each, {threads} at a\ntime, and memory is that of the largest. splitbtf is one \
-             process.\n\n{table}",
+             process.\n\n{table}\n{bare_pass}\n{growth}\n{scaling}",
             kernel = self.kernel,
             vmlinux = bytes(self.vmlinux_bytes),
             n = self.n_modules,
@@ -361,6 +509,76 @@ impl Report {
             memory = bytes(self.machine.memory_bytes),
             system = self.machine.system,
             table = table.markdown(),
+            bare_pass = self.bare_pass_text(),
+            growth = self.growth_text(),
+            scaling = self.scaling_text(),
+        )
+    }
+
+    /// What reading costs, before anything is made of it.
+    fn bare_pass_text(&self) -> String {
+        let of = |of: &dyn Fn(&Usage) -> f64| median(self.bare_pass.iter().map(of).collect());
+        let (wall, cpu) = (of(&|usage| usage.wall), of(&Usage::cpu));
+        let ours = |of: &dyn Fn(&Usage) -> f64| self.median(Work::Modules, Who::Ours, of);
+        format!(
+            "A program that reads every attribute of every DIE of these modules with gimli, with \
+             relocations applied,\nand does nothing else takes {} of wall time and {} of CPU; \
+             splitbtf takes {} and {} times that.\n",
+            seconds(wall),
+            seconds(cpu),
+            two_digits(ours(&|usage| usage.wall) / wall),
+            two_digits(ours(&Usage::cpu) / cpu),
+        )
+    }
+
+    fn growth_text(&self) -> String {
+        let header = ["modules", "wall", "CPU", "anonymous memory", "file pages"];
+        let mut table = Table::new(&header);
+        for row in &self.growth {
+            table.row([
+                row.n_modules.to_string(),
+                seconds(row.usage.wall),
+                seconds(row.usage.cpu()),
+                bytes(row.usage.anon),
+                bytes(row.usage.file),
+            ]);
+        }
+        format!(
+            "## Memory by number of modules\n\nsplitbtf alone, one run each, the same modules again \
+             where the kernel has fewer.\n\n{}",
+            table.markdown()
+        )
+    }
+
+    fn scaling_text(&self) -> String {
+        let header = [
+            "threads",
+            "wall",
+            "CPU",
+            "CPU to one thread",
+            "busiest",
+            "balance",
+        ];
+        let mut table = Table::new(&header);
+        let one = self.scaling.first().map_or(0.0, |row| row.usage.cpu());
+        for row in &self.scaling {
+            let busiest = row.ran.first().copied().unwrap_or(0.0);
+            let total: f64 = row.ran.iter().sum();
+            table.row([
+                row.threads.to_string(),
+                seconds(row.usage.wall),
+                seconds(row.usage.cpu()),
+                ratio(row.usage.cpu(), one),
+                seconds(busiest),
+                percent(total / (busiest * row.threads as f64)),
+            ]);
+        }
+        format!(
+            "## vmlinux by number of threads\n\nsplitbtf alone, one run each. Where there are more \
+             threads than processors, what counts is how the\nwork divides: the time that the busiest \
+             thread ran is what the run would take with a processor for\neach thread, and the balance is \
+             the mean of all threads to it.\n\n{}",
+            table.markdown()
         )
     }
 

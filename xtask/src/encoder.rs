@@ -22,10 +22,23 @@ pub(crate) fn build() -> Result<PathBuf> {
 /// Builds the release binary of this name, `splitbtf` or `pahole`, and returns
 /// its path.
 pub(crate) fn build_named(name: &str) -> Result<PathBuf> {
+    build_target(&["--package", "splitbtf-cli", "--bin", name], name)
+}
+
+/// Builds the program that walks all DWARF with gimli and does nothing else, and returns its path.
+pub(crate) fn build_bare_pass() -> Result<PathBuf> {
+    build_target(
+        &["--package", "splitbtf", "--example", "gimli-pass"],
+        "gimli-pass",
+    )
+}
+
+fn build_target(which: &[&str], name: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "--package", "splitbtf-cli"])
-        .args(["--bin", name, "--message-format=json-render-diagnostics"])
+        .args(["build", "--release"])
+        .args(which)
+        .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()
         .context("cargo")?;
@@ -36,7 +49,7 @@ pub(crate) fn build_named(name: &str) -> Result<PathBuf> {
         .filter(|message| message["target"]["name"] == name)
         .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
         .next_back()
-        .with_context(|| format!("cargo built no binary {name}"))
+        .with_context(|| format!("cargo built no {name}"))
 }
 
 /// What one run of `splitbtf encode` is to do.

@@ -7,8 +7,10 @@
 //! milliseconds; a peak that is shorter can be missed, except in `rss`, which
 //! the kernel keeps (`VmHWM`).
 
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -71,6 +73,41 @@ pub(crate) fn times(work: impl FnOnce() -> Result<Usage>) -> Result<Usage> {
 /// Runs a program to its end and returns its memory peaks. Its output is
 /// thrown away unless it fails.
 pub(crate) fn memory(command: &mut Command) -> Result<Usage> {
+    watch(command, |_| ())
+}
+
+/// As [`memory`], and the seconds that each of the program's threads ran, the
+/// busiest first. What a thread does in the last two milliseconds is missed.
+pub(crate) fn threads(command: &mut Command) -> Result<(Usage, Vec<f64>)> {
+    let ran = Mutex::new(BTreeMap::new());
+    let usage = watch(command, |pid| {
+        let mut ran = ran.lock().unwrap_or_else(PoisonError::into_inner);
+        for (thread, seconds) in thread_times(pid) {
+            ran.insert(thread, seconds);
+        }
+    })?;
+    let ran = ran.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut seconds: Vec<f64> = ran.into_values().collect();
+    seconds.sort_by(|a, b| b.total_cmp(a));
+    Ok((usage, seconds))
+}
+
+/// Threads of a process with the seconds that they ran.
+fn thread_times(pid: u32) -> Vec<(String, f64)> {
+    let Ok(tasks) = fs_err::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let time = |task: &fs_err::DirEntry| -> Option<(String, f64)> {
+        let text = fs_err::read_to_string(task.path().join("schedstat")).ok()?;
+        let nanoseconds: u64 = text.split_whitespace().next()?.parse().ok()?;
+        let thread = task.file_name().to_string_lossy().into_owned();
+        Some((thread, nanoseconds as f64 / 1e9))
+    };
+    tasks.flatten().filter_map(|task| time(&task)).collect()
+}
+
+/// Runs a program and samples it until it ends.
+fn watch(command: &mut Command, also: impl Fn(u32) + Sync) -> Result<Usage> {
     let name = command.get_program().to_string_lossy().into_owned();
     let child = command
         .stdin(Stdio::null())
@@ -87,6 +124,7 @@ pub(crate) fn memory(command: &mut Command) -> Result<Usage> {
                 if let Some(sample) = sample(pid) {
                     peak.max_memory(&sample);
                 }
+                also(pid);
                 thread::sleep(SAMPLE_EVERY);
             }
             peak

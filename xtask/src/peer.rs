@@ -54,6 +54,15 @@ impl Peer {
         })
     }
 
+    /// The same with another program, which must know the same options.
+    pub(crate) fn with_program(&self, path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            version: self.version.clone(),
+            features: self.features.clone(),
+        }
+    }
+
     /// A command that encodes `input` into `output` as raw BTF.
     pub(crate) fn encode(
         &self,
@@ -62,13 +71,24 @@ impl Peer {
         threads: usize,
         output: &Path,
     ) -> Command {
+        let mut command = self.encode_in_place(input, base, threads);
+        command.arg(joined("--btf_encode_detached=", output));
+        command
+    }
+
+    /// A command that encodes `input` into its own `.BTF`.
+    pub(crate) fn encode_in_place(
+        &self,
+        input: &Path,
+        base: Option<&Path>,
+        threads: usize,
+    ) -> Command {
         let mut command = Command::new(&self.path);
         command
             .arg("-J")
             .arg(format!("-j{threads}"))
             .args(&self.features)
-            .arg("--lang_exclude=rust")
-            .arg(joined("--btf_encode_detached=", output));
+            .arg("--lang_exclude=rust");
         if let Some(base) = base {
             command.arg("--btf_base").arg(base);
         }
