@@ -268,8 +268,13 @@ pub(crate) fn member_bits(raw: &Raw<'_>, id: u32) -> Option<u64> {
     None
 }
 
-/// Length of the base's strings: the one shift that takes every own string
+/// Length of the base's strings: that of the given base if it takes every own
+/// string to an offset in use, else the one shift that takes every own string
 /// that is in use to an offset in use, and every offset behind it back.
+///
+/// The given base comes first because strings may end in one another. Then
+/// offsets also lead into the middle of own strings, and the search could
+/// settle on a shift that happens to avoid these.
 fn meant_str_len(raw: &Raw<'_>) -> Option<u32> {
     let mut used = Vec::new();
     for rec in raw.own() {
@@ -284,6 +289,12 @@ fn meant_str_len(raw: &Raw<'_>) -> Option<u32> {
     starts.pop();
     // The empty string is stored at most once and used at offset 0.
     starts.retain(|&start| raw.strings[start as usize] != 0);
+
+    let mut given = (starts.iter()).map(|&start| start.checked_add(raw.start_str));
+    if starts.len() >= 2 && given.all(|off| off.is_some_and(|off| used.binary_search(&off).is_ok()))
+    {
+        return Some(raw.start_str);
+    }
 
     let candidates = starts.iter().rev().take(MAX_UNUSED_STRINGS);
     let mut found = candidates
