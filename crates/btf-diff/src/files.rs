@@ -12,12 +12,12 @@ use crate::universe::Universe;
 
 /// What went wrong with a file.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", path.display())]
+#[error("{}: {fault}", path.display())]
 pub struct FileError {
     /// The file or folder.
     pub path: PathBuf,
-    /// What is wrong with it.
-    pub source: FileFault,
+    /// What is wrong with it. It is part of this error's text.
+    pub fault: FileFault,
 }
 
 /// See [`FileError`].
@@ -87,7 +87,7 @@ pub fn load(path: &Path, base: Option<Arc<Btf>>) -> Result<Btf, FileError> {
     let file = BtfFile::read(path)?;
     file.parse(base.as_ref()).map_err(|fault| FileError {
         path: path.to_owned(),
-        source: fault.into(),
+        fault: fault.into(),
     })
 }
 
@@ -95,7 +95,7 @@ impl From<btf_file::Error> for FileError {
     fn from(error: btf_file::Error) -> Self {
         Self {
             path: error.path,
-            source: error.fault.into(),
+            fault: error.fault.into(),
         }
     }
 }
@@ -128,7 +128,7 @@ pub fn diff_files(
         _ => {
             return Err(FileError {
                 path: left.path.clone(),
-                source: FileFault::FileAndFolder,
+                fault: FileFault::FileAndFolder,
             });
         }
     };
@@ -189,9 +189,9 @@ fn name_of(path: &Path) -> String {
 
 /// Modules and raw BTF files below a folder, by name.
 fn files_in(folder: &Path) -> Result<BTreeMap<String, PathBuf>, FileError> {
-    let fault = |path: &Path, source: FileFault| FileError {
+    let fault = |path: &Path, fault: FileFault| FileError {
         path: path.to_owned(),
-        source,
+        fault,
     };
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];

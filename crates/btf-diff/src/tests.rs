@@ -603,17 +603,16 @@ mod folders {
         fs_err::write(&path, "no BTF").unwrap();
         let error = diff_files(&input(&path), &input(&path), &DiffOpts::default()).unwrap_err();
         assert_eq!(error.path, path);
-        assert!(matches!(error.source, FileFault::File(_)));
+        assert!(matches!(error.fault, FileFault::File(_)));
+        let source = std::error::Error::source(&error);
+        assert!(source.is_none(), "the fault is said once: {source:?}");
 
         let error = diff_files(&input(&path), &input(dir.path()), &DiffOpts::default());
-        assert!(matches!(
-            error.unwrap_err().source,
-            FileFault::FileAndFolder
-        ));
+        assert!(matches!(error.unwrap_err().fault, FileFault::FileAndFolder));
 
         write(&dir.path().join("a.btf"), &empty());
         write(&dir.path().join("sub/a.ko.btf"), &empty());
         let error = diff_files(&input(dir.path()), &input(dir.path()), &DiffOpts::default());
-        assert!(matches!(error.unwrap_err().source, FileFault::SameName(name) if name == "a"));
+        assert!(matches!(error.unwrap_err().fault, FileFault::SameName(name) if name == "a"));
     }
 }
