@@ -113,7 +113,7 @@ pub(crate) struct EncodeArgs {
     ///
     /// Under make, threads beyond the first are only started for tokens that the jobserver
     /// has to spare.
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
     /// Print one JSON object a line: a row for each file, in the order of the files, and a
@@ -452,6 +452,11 @@ pub(crate) struct ExplainArgs {
 
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
+}
+
+/// A number of threads.
+fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "a number of 1 or more is wanted")
 }
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ use crate::jobserver::{JobServer, Tokens};
 /// however many processors there are.
 const BYTES_PER_THREAD: u64 = 1 << 20;
 
+/// Threads beyond this many for each processor only cost: a slip such as `-j 100000` should
+/// not bring the machine down.
+const THREADS_PER_PROCESSOR: usize = 32;
+
 /// As many threads as the machine (or the container, or the CPU mask) has processors.
 pub(crate) fn all_processors() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
@@ -36,7 +40,8 @@ impl Pool {
         server: Option<JobServer>,
     ) -> anyhow::Result<Self> {
         let useful = usize::try_from(input_bytes / BYTES_PER_THREAD).unwrap_or(usize::MAX);
-        let wanted = wanted.clamp(1, useful.saturating_add(1));
+        let most = THREADS_PER_PROCESSOR * all_processors();
+        let wanted = wanted.min(most).clamp(1, useful.saturating_add(1));
         let (count, tokens) = match server {
             Some(server) => {
                 let tokens = server.take(wanted - 1);
@@ -83,5 +88,16 @@ mod tests {
         assert_eq!(size(64, 3 << 20), 4);
         assert_eq!(size(2, u64::MAX), 2);
         assert_eq!(size(0, u64::MAX), 1);
+    }
+
+    #[test]
+    fn an_absurd_number_of_threads_is_not_started() {
+        let size = thread::spawn(|| Pool::new(100_000, u64::MAX, None).unwrap().size())
+            .join()
+            .unwrap();
+        assert_eq!(
+            size,
+            (THREADS_PER_PROCESSOR * all_processors()).min(100_000)
+        );
     }
 }
