@@ -50,9 +50,19 @@ impl From<ErrorKind> for Error {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A file operation failed; the message of the source names the path.
+    /// A file cannot be read; the message of the source names the path.
     #[error(transparent)]
     Io(std::io::Error),
+    /// The target cannot be written. It is as it was before.
+    #[error("{}: cannot {action}: {error}", .path.display())]
+    Write {
+        /// The target, symbolic links resolved.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system says to that. It is part of this error's text.
+        error: std::io::Error,
+    },
     /// A compressed file could not be decompressed.
     #[error("{}: cannot decompress as {format}", .path.display())]
     Decompress {

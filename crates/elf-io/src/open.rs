@@ -12,17 +12,22 @@ use crate::error::{ErrorKind, Result};
 /// Largest size to which a compressed file may grow: 16 GiB, ten times the largest known kernel image with DWARF.
 pub const MAX_DECOMPRESSED_BYTES: u64 = 16 << 30;
 
+/// Most bytes that are read from a pipe or device: 1 GiB. What comes through pipes is BTF, a few megabytes.
+const MAX_READ_BYTES: u64 = 1 << 30;
+
 /// Alignment to which advice ranges are widened or narrowed. A multiple of every page size that Linux uses.
 const ADVICE_ALIGN: usize = 64 << 10;
 
 enum Backing {
     Mapped(Mmap),
-    Owned(Vec<u8>),
+    /// Of a pipe or a device, which cannot be mapped.
+    Read(Vec<u8>),
+    Decompressed(Vec<u8>),
 }
 
 /// The bytes of one input file.
 ///
-/// Files are mapped, not read. Compressed files, recognised by their magic and not by their name, are decompressed into
+/// Files are mapped, not read; pipes are read to their end. Compressed files, recognised by their magic and not by their name, are decompressed into
 /// memory.
 ///
 /// # Concurrent changes
@@ -49,24 +54,31 @@ impl FileMap {
     }
 
     pub(crate) fn of_file(file: &fs_err::File, path: &Path) -> Result<Self> {
+        let meta = file.metadata()?;
         // A folder can be opened but not mapped, with an error that tells nobody what is wrong.
-        if file.metadata()?.is_dir() {
+        if meta.is_dir() {
             let kind = std::io::ErrorKind::IsADirectory;
             return Err(
                 std::io::Error::new(kind, format!("{}: is a directory", path.display())).into(),
             );
         }
-        let mapped = map(file.file()).map_err(|source| {
-            std::io::Error::new(
-                source.kind(),
-                format!("{}: cannot map: {source}", path.display()),
-            )
-        })?;
-        let backing = match Codec::of(&mapped) {
-            None => Backing::Mapped(mapped),
-            Some(codec) => {
-                Backing::Owned(codec.decompress(&mapped, path, MAX_DECOMPRESSED_BYTES)?)
-            }
+        let plain = if meta.is_file() {
+            Backing::Mapped(map(file.file()).map_err(|source| {
+                std::io::Error::new(
+                    source.kind(),
+                    format!("{}: cannot map: {source}", path.display()),
+                )
+            })?)
+        } else {
+            Backing::Read(read(file)?)
+        };
+        let backing = match Codec::of(plain.bytes()) {
+            None => plain,
+            Some(codec) => Backing::Decompressed(codec.decompress(
+                plain.bytes(),
+                path,
+                MAX_DECOMPRESSED_BYTES,
+            )?),
         };
         Ok(Self {
             path: path.to_owned(),
@@ -77,10 +89,7 @@ impl FileMap {
     /// The file's bytes, decompressed.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
-        match &self.backing {
-            Backing::Mapped(map) => map,
-            Backing::Owned(bytes) => bytes,
-        }
+        self.backing.bytes()
     }
 
     /// The path that was opened, as it was given.
@@ -90,7 +99,7 @@ impl FileMap {
 
     /// Whether the file on disk is compressed, so that [`bytes`](Self::bytes) are not what it holds.
     pub fn is_compressed(&self) -> bool {
-        matches!(self.backing, Backing::Owned(_))
+        matches!(self.backing, Backing::Decompressed(_))
     }
 
     /// Asks the system to bring the pages of `range` in at once, which costs less than a page fault for each. Advice
@@ -117,6 +126,34 @@ impl FileMap {
             }
         }
     }
+}
+
+impl Backing {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Read(bytes) | Self::Decompressed(bytes) => bytes,
+        }
+    }
+}
+
+/// All that a pipe or device has to give, which a device such as `/dev/zero` must not do for ever.
+fn read(mut file: &fs_err::File) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.by_ref()
+        .take(MAX_READ_BYTES + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_READ_BYTES {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::FileTooLarge,
+            format!(
+                "{}: gives more than {MAX_READ_BYTES} bytes; put them into a file",
+                file.path().display()
+            ),
+        ));
+    }
+    Ok(bytes)
 }
 
 impl fmt::Debug for FileMap {

@@ -52,8 +52,8 @@ pub struct WriteReport {
 /// # Errors
 ///
 /// Those of [`Elf::parse`] and [`Rewrite::plan`]; [`ErrorKind::CompressedTarget`] if the input is compressed;
-/// [`ErrorKind::NotRegularFile`]; and [`ErrorKind::Io`] if a file cannot be read or written, which includes a target
-/// without write permission and an owner that this process may not give to a file.
+/// [`ErrorKind::NotRegularFile`]; [`ErrorKind::Io`] if the input cannot be read; and [`ErrorKind::Write`] if the target
+/// cannot be written, which includes one without write permission and an owner that this process may not give to a file.
 pub fn write_sections(
     input: &Path,
     target: &Path,
@@ -88,7 +88,7 @@ pub fn write_sections(
         let now = FileTimes::new().set_modified(SystemTime::now());
         old.file
             .set_times(now)
-            .map_err(|error| with_path(&place.path, "set the time of", &error))?;
+            .map_err(|error| cannot("set its time", &place.path, error))?;
         report.unchanged = true;
         return Ok(report);
     }
@@ -112,12 +112,14 @@ pub fn write_sections(
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Io`].
+/// [`ErrorKind::Write`], and [`ErrorKind::NotRegularFile`] for a folder.
 pub fn write_file(target: &Path, bytes: &[u8], options: WriteOptions) -> Result<()> {
     if fs_err::metadata(target).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
-        let mut out = fs_err::OpenOptions::new().write(true).open(target)?;
-        out.write_all(bytes)?;
-        return Ok(());
+        let written = File::options()
+            .write(true)
+            .open(target)
+            .and_then(|mut out| out.write_all(bytes));
+        return Ok(written.map_err(|error| cannot("write", target, error))?);
     }
     Place::of(target, 0o666)?.replace(options.sync, |out| out.write_all(bytes))
 }
@@ -140,7 +142,7 @@ struct Existing {
 
 impl Place {
     fn of(target: &Path, mode: u32) -> Result<Self> {
-        let path = match fs_err::canonicalize(target) {
+        let path = match std::fs::canonicalize(target) {
             Ok(path) => path,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !target.is_symlink() => {
                 return Ok(Self {
@@ -149,17 +151,17 @@ impl Place {
                     mode,
                 });
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(cannot("find it", target, error).into()),
         };
-        let meta = fs_err::metadata(&path)?;
+        let meta = std::fs::metadata(&path).map_err(|error| cannot("find it", &path, error))?;
         if !meta.is_file() {
             return Err(ErrorKind::NotRegularFile { path }.into());
         }
         // Renaming asks for permissions on the folder only. Whoever protects a file from writing means its contents.
-        let file = fs_err::OpenOptions::new()
+        let file = File::options()
             .write(true)
-            .open(&path)?
-            .into_file();
+            .open(&path)
+            .map_err(|error| cannot("open it for writing", &path, error))?;
         Ok(Self {
             path,
             existing: Some(Existing { file, meta }),
@@ -185,7 +187,11 @@ impl Place {
             .suffix(".tmp")
             .permissions(Permissions::from_mode(mode))
             .tempfile_in(folder)
-            .map_err(|error| with_path(folder, "create a temporary file in", &error))?;
+            .map_err(|error| {
+                // Its text names a file that never was.
+                let error = error.kind().into();
+                cannot("create a temporary file beside it", &self.path, error)
+            })?;
         let out = temp.as_file_mut();
         let write = || {
             fill(out)?;
@@ -194,10 +200,10 @@ impl Place {
             }
             if sync { out.sync_all() } else { Ok(()) }
         };
-        write().map_err(|error| with_path(&self.path, "write", &error))?;
+        write().map_err(|error| cannot("write", &self.path, error))?;
         // On failure the temporary file is removed with the error.
         temp.persist(&self.path)
-            .map_err(|error| with_path(&self.path, "replace", &error.error))?;
+            .map_err(|error| cannot("replace it", &self.path, error.error))?;
         Ok(())
     }
 }
@@ -243,9 +249,10 @@ impl Existing {
 /// Largest list of names and largest value that Linux has (`XATTR_LIST_MAX`, `XATTR_SIZE_MAX`).
 const XATTR_MAX: usize = 65536;
 
-fn with_path(path: &Path, verb: &str, error: &io::Error) -> io::Error {
-    io::Error::new(
-        error.kind(),
-        format!("cannot {verb} {}: {error}", path.display()),
-    )
+fn cannot(action: &'static str, path: &Path, error: io::Error) -> ErrorKind {
+    ErrorKind::Write {
+        path: path.to_owned(),
+        action,
+        error,
+    }
 }

@@ -213,7 +213,7 @@ fn a_disk_that_is_too_small_leaves_the_target_as_it_was() {
     let output = in_a_shell("trap '' XFSZ; ulimit -f 50;", "write_in_a_shell", &path);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        text.contains("REFUSED cannot write") && text.contains("a.ko"),
+        text.contains("REFUSED ") && text.contains("a.ko: cannot write: File too large"),
         "{text}"
     );
     assert!(fs_err::read(&path).unwrap() == module());
@@ -260,13 +260,13 @@ fn a_read_only_file_or_folder_is_refused() {
     let text = run();
     mode(&folder, 0o755);
     assert!(
-        text.contains("REFUSED cannot create a temporary file in"),
+        text.contains("a.ko: cannot create a temporary file beside it: permission denied\n"),
         "{text}"
     );
     mode(&path, 0o444);
     let text = run();
     assert!(
-        text.contains("REFUSED failed to open file") && text.contains("a.ko"),
+        text.contains("a.ko: cannot open it for writing: Permission denied"),
         "{text}"
     );
     assert!(fs_err::read(&path).unwrap() == module());

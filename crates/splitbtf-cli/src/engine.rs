@@ -153,6 +153,10 @@ fn library_encode(
     base: Option<&BaseIndex>,
     options: &Options,
 ) -> anyhow::Result<Encoded> {
+    // Not to wait for what a pipe may bring: DWARF is not read from front to back.
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+        bail!("{}: not a regular file", path.display());
+    }
     panics::caught(|| match splitbtf::encode(path, base, options) {
         Ok(encoded) => Ok(encoded),
         Err(error) => Err(advise(error)),
@@ -329,8 +333,13 @@ pub(crate) fn write_file(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
             folder.display()
         );
     }
-    elf_io::write_file(file, bytes, WriteOptions::default())
-        .with_context(|| format!("{}: cannot write", file.display()))
+    elf_io::write_file(file, bytes, WriteOptions::default()).map_err(|error| match error.kind() {
+        // The error's own path is the resolved one.
+        elf_io::ErrorKind::Write { action, error, .. } => {
+            anyhow!("{}: cannot {action}: {error}", file.display())
+        }
+        _ => anyhow!(error),
+    })
 }
 
 /// Encodes several files into one BTF; returns the outcome of each, without sizes, and the
@@ -404,6 +413,12 @@ fn advise(error: splitbtf::Error) -> anyhow::Error {
             elf_io::ErrorKind::Io(io) => {
                 let message = report::system_message(&error.path, io);
                 return anyhow!("{}: cannot read: {message}", error.path.display());
+            }
+            // It names the target, and that is unless links lead elsewhere the file.
+            elf_io::ErrorKind::Write {
+                action, error: io, ..
+            } => {
+                return anyhow!("{}: cannot {action}: {io}", error.path.display());
             }
             elf_io::ErrorKind::Truncated { .. } | elf_io::ErrorKind::SectionOutOfFile { .. } => {
                 "the file seems to be cut off; copy or build it again"

@@ -4,6 +4,7 @@ mod cli_common;
 
 use std::fs;
 use std::io::Write as _;
+use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -307,6 +308,79 @@ fn likely_mistakes_of_encode_are_named_with_what_to_do() {
         outcome.stderr.contains("did you mean 'enum64'?"),
         "{outcome:?}"
     );
+}
+
+#[test]
+fn dwarf_is_not_awaited_from_a_pipe() {
+    let kernel = kernel_with_base();
+    let made = Command::new("mkfifo").arg(kernel.path("pipe.ko")).status();
+    assert!(made.unwrap().success());
+    for outcome in [
+        kernel.splitbtf("encode -B vmlinux pipe.ko"),
+        kernel.pahole("-J --btf_base vmlinux pipe.ko"),
+    ] {
+        let complaint = outcome.one_complaint(1);
+        assert!(
+            complaint.ends_with(": pipe.ko: not a regular file"),
+            "{complaint}"
+        );
+    }
+}
+
+#[test]
+fn btf_comes_through_a_pipe() {
+    let kernel = kernel_with_base();
+    kernel
+        .splitbtf("encode -q -B vmlinux -o split.btf mod/arrays.ko")
+        .quiet_success();
+    let piped = |words: &str| {
+        let line = format!("cat split.btf | {SPLITBTF} {words}");
+        outcome(
+            Command::new("sh")
+                .args(["-c", &line])
+                .current_dir(kernel.path("")),
+        )
+        .quiet_success()
+        .stdout
+    };
+    let from_file = kernel.splitbtf("dump -B vmlinux split.btf").stdout;
+    assert!(from_file.contains("STRUCT"), "{from_file}");
+    assert_eq!(piped("dump -B vmlinux /dev/stdin"), from_file);
+    assert_eq!(piped("diff -B vmlinux split.btf /dev/stdin"), "");
+}
+
+#[test]
+fn a_target_that_cannot_be_written_is_said_to_be_just_that() {
+    let kernel = kernel_with_base();
+    kernel.write("file", b"");
+    let before = kernel.read("mod/arrays.ko");
+    for (words, text) in [
+        (
+            "-B vmlinux --out-dir file mod/arrays.ko",
+            "file: is not a folder",
+        ),
+        (
+            "-B vmlinux -o /dev/full mod/arrays.ko",
+            "/dev/full: cannot write: No space left",
+        ),
+    ] {
+        let complaint = kernel.splitbtf(&format!("encode {words}")).one_complaint(1);
+        assert!(complaint.contains(text), "{words}: {complaint}");
+    }
+    // A limit on the size of files fails as a full disk does. Nothing is said of reading.
+    let line =
+        format!("trap '' XFSZ; ulimit -f 8; exec {SPLITBTF} encode -B vmlinux mod/arrays.ko");
+    let complaint = outcome(
+        Command::new("sh")
+            .args(["-c", &line])
+            .current_dir(kernel.path("")),
+    )
+    .one_complaint(1);
+    assert!(
+        complaint.starts_with("splitbtf: mod/arrays.ko: cannot write: File too large"),
+        "{complaint}"
+    );
+    assert!(kernel.read("mod/arrays.ko") == before);
 }
 
 #[test]

@@ -61,6 +61,9 @@ impl Plan {
     fn execute(self, args: &EncodeArgs) -> anyhow::Result<usize> {
         let begun = Instant::now();
         if let Some(dir) = &args.output.out_dir {
+            if dir.exists() && !dir.is_dir() {
+                bail!("{}: is not a folder", dir.display());
+            }
             fs::create_dir_all(dir)
                 .with_context(|| format!("{}: cannot create the folder", dir.display()))?;
         }
