@@ -19,11 +19,12 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use boot_init::{BtfSeen, Image, KernelModule, Machine, Step, build_init, load_order};
 use btf_verify::{DmesgOptions, Options, check_module, check_user, check_vmlinux, concatenate};
+use test_kit::real_kernel::{RealKernel, btf_of, files_below, path_from_env};
+use test_kit::tool;
 
 /// How long the emulated machine may take.
 const TIMEOUT: Duration = Duration::from_secs(1_200);
@@ -32,34 +33,6 @@ const N_DAMAGED: usize = 300;
 /// Every how many modules one is judged together with the base as a program's
 /// BTF, which takes seconds each under emulation.
 const JUDGED: usize = 100;
-
-fn require(what: &str) {
-    let required = std::env::var_os("SPLITBTF_REQUIRE_TOOLS").is_some_and(|value| value == "1");
-    assert!(
-        !required,
-        "{what} missing, and SPLITBTF_REQUIRE_TOOLS is set"
-    );
-    eprintln!("SKIP: {what} missing");
-}
-
-fn path_from_env(variable: &str) -> Option<PathBuf> {
-    let path = std::env::var_os(variable).map(PathBuf::from);
-    if path.is_none() {
-        require(variable);
-    }
-    path
-}
-
-fn files_below(dir: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = std::fs::read_dir(dir).unwrap().flatten().collect();
-    entries.sort_by_key(std::fs::DirEntry::path);
-    for entry in entries {
-        match entry.path() {
-            dir if dir.is_dir() => files_below(&dir, found),
-            file => found.push(file),
-        }
-    }
-}
 
 /// What the machine is to find out, and what is expected of it.
 struct Inquiry {
@@ -163,38 +136,23 @@ fn kmsg(fragment: &[u8]) -> String {
 
 #[test]
 fn a_stock_kernel_agrees_about_its_modules_and_about_damaged_ones() {
+    let test = "a_stock_kernel_agrees_about_its_modules_and_about_damaged_ones";
     let (Some(kernel), Some(dir), Some(debug)) = (
-        path_from_env("SPLITBTF_BOOT_KERNEL"),
-        path_from_env("SPLITBTF_BOOT_MODULES"),
-        path_from_env("SPLITBTF_KERNEL_DIR"),
+        path_from_env(test, "SPLITBTF_BOOT_KERNEL"),
+        path_from_env(test, "SPLITBTF_BOOT_MODULES"),
+        RealKernel::first(test),
     ) else {
         return;
     };
-    let qemu = Command::new("qemu-system-x86_64").arg("--version").output();
-    if qemu.is_err() {
-        require("qemu-system-x86_64");
+    if tool::find_or_skip(test, "qemu-system-x86_64").is_none() {
         return;
     }
-    let (mut files, mut debug_files) = (Vec::new(), Vec::new());
-    files_below(&dir, &mut files);
+    let mut files = files_below(&dir);
     files.retain(|path| {
         let name = path.file_name().unwrap().to_string_lossy();
         name.ends_with(".ko") || name.contains(".ko.")
     });
-    files_below(&debug, &mut debug_files);
-    let vmlinux = debug_files
-        .iter()
-        .find(|path| {
-            path.file_name()
-                .unwrap()
-                .to_string_lossy()
-                .starts_with("vmlinux")
-        })
-        .expect("a vmlinux in the debug package");
-    let vmlinux = elf_io::FileMap::open(vmlinux).unwrap();
-    let elf = elf_io::Elf::parse(vmlinux.bytes()).unwrap();
-    let section = elf.section_by_name(".BTF").unwrap();
-    let base = elf.section_data(section).unwrap();
+    let base = btf_of(&debug.vmlinux);
 
     let scratch = tempfile::tempdir().unwrap();
     let initramfs = scratch.path().join("initramfs");

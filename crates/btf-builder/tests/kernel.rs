@@ -1,81 +1,19 @@
-//! The BTF of real kernels: `SPLITBTF_KERNEL_DIR` names an unpacked kernel
-//! package with debug symbols, a `vmlinux*` and `*.ko` anywhere below it.
+//! The BTF of a real kernel ([`test_kit::real_kernel`]).
 
 #![allow(clippy::print_stderr, reason = "skips and counts are for the reader")]
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use btf_builder::{Btf, Endian, Kind, TypeId};
-
-/// `.BTF` of a 64-bit little-endian ELF file. The library proper gets its
-/// sections from elsewhere and knows no ELF.
-fn btf_section(elf: &[u8]) -> Option<&[u8]> {
-    let u16_at =
-        |at: usize| Some(u16::from_le_bytes(elf.get(at..at + 2)?.try_into().ok()?) as usize);
-    let u32_at =
-        |at: usize| Some(u32::from_le_bytes(elf.get(at..at + 4)?.try_into().ok()?) as usize);
-    let u64_at =
-        |at: usize| Some(u64::from_le_bytes(elf.get(at..at + 8)?.try_into().ok()?) as usize);
-    if elf.get(..6)? != b"\x7fELF\x02\x01" {
-        return None;
-    }
-    let (shoff, entsize, n, names) = (u64_at(40)?, u16_at(58)?, u16_at(60)?, u16_at(62)?);
-    let section = |i: usize| {
-        let at = shoff + i * entsize;
-        let (off, len) = (u64_at(at + 24)?, u64_at(at + 32)?);
-        Some((u32_at(at)?, elf.get(off..off + len).unwrap_or(&[])))
-    };
-    let (_, names) = section(names)?;
-    (0..n)
-        .filter_map(section)
-        .find(|(name, _)| names.get(*name..).is_some_and(|s| s.starts_with(b".BTF\0")))
-        .map(|(_, data)| data)
-}
-
-fn files_below(dir: &Path, out: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = std::fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            files_below(&path, out);
-        } else {
-            out.push(path);
-        }
-    }
-}
-
-/// The kernel's files, or `None` after saying so.
-fn kernel_files() -> Option<Vec<PathBuf>> {
-    let Some(dir) = std::env::var_os("SPLITBTF_KERNEL_DIR") else {
-        let required = std::env::var_os("SPLITBTF_REQUIRE_TOOLS").is_some_and(|v| v == "1");
-        assert!(!required, "SPLITBTF_KERNEL_DIR is not set");
-        eprintln!("SKIP: SPLITBTF_KERNEL_DIR is not set");
-        return None;
-    };
-    let mut files = Vec::new();
-    files_below(Path::new(&dir), &mut files);
-    Some(files)
-}
-
-fn file_name(path: &Path) -> &str {
-    path.file_name().and_then(|n| n.to_str()).unwrap_or("")
-}
+use test_kit::real_kernel::{RealKernel, btf_of, file_name};
 
 #[test]
 fn vmlinux_and_modules_come_out_as_they_went_in() {
-    let Some(files) = kernel_files() else { return };
-    let vmlinux = files
-        .iter()
-        .find(|path| file_name(path).starts_with("vmlinux"))
-        .expect("a vmlinux below SPLITBTF_KERNEL_DIR");
-    let elf = std::fs::read(vmlinux).unwrap();
-    let data = btf_section(&elf).expect("vmlinux has .BTF");
-    let base = Btf::parse(data).unwrap();
+    let Some(kernel) = RealKernel::first("vmlinux_and_modules_come_out_as_they_went_in") else {
+        return;
+    };
+    let data = btf_of(&kernel.vmlinux);
+    let base = Btf::parse(&data).unwrap();
     assert!(base.to_bytes() == data, "vmlinux");
 
     let mut swapped = base.clone();
@@ -100,14 +38,11 @@ fn vmlinux_and_modules_come_out_as_they_went_in() {
 
     let base = Arc::new(base);
     let (mut modules, mut distilled, mut refused) = (0, 0, 0);
-    for path in files.iter().filter(|path| file_name(path).ends_with(".ko")) {
-        let elf = std::fs::read(path).unwrap();
-        let Some(data) = btf_section(&elf) else {
-            continue;
-        };
+    for path in &kernel.modules {
+        let data = btf_of(path);
         let name = file_name(path);
         let split =
-            Btf::parse_split(data, Arc::clone(&base)).unwrap_or_else(|e| panic!("{name}: {e}"));
+            Btf::parse_split(&data, Arc::clone(&base)).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(split.to_bytes() == data, "{name}");
         modules += 1;
 

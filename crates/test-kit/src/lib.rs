@@ -23,6 +23,7 @@ pub mod kernel;
 pub mod matrix;
 pub mod mutate;
 pub mod prebuilt;
+pub mod real_kernel;
 pub mod run;
 pub mod scratch;
 pub mod tool;

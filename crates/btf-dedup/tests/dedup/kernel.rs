@@ -1,65 +1,23 @@
-//! The BTF of a real kernel: `SPLITBTF_KERNEL_DIR` names an unpacked kernel
-//! package with debug symbols, a `vmlinux*` and `*.ko` anywhere below it.
+//! The BTF of a real kernel ([`test_kit::real_kernel`]).
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use btf_builder::{Btf, Endian, Limits, TypeId};
 use btf_dedup::{BaseIndex, DedupOpts, dedup, dedup_split, duplicates, explain_kept};
-use object::{Object as _, ObjectSection as _};
+use test_kit::real_kernel::{RealKernel, btf_of, file_name};
 
 use crate::program::{append, unmatched};
 
-fn files_below(dir: &Path, out: &mut Vec<PathBuf>) {
-    let entries = std::fs::read_dir(dir).into_iter().flatten();
-    let mut paths: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            files_below(&path, out);
-        } else {
-            out.push(path);
-        }
-    }
-}
-
-/// `.BTF` of an ELF file.
-fn btf_of(path: &Path) -> Option<Vec<u8>> {
-    let data = std::fs::read(path).ok()?;
-    let elf = object::File::parse(&*data).ok()?;
-    Some(elf.section_by_name(".BTF")?.data().ok()?.to_vec())
-}
-
-/// vmlinux and up to `n` modules spread over all, or `None` after saying so.
-pub(crate) fn kernel(n: usize) -> Option<(Arc<Btf>, Vec<(String, Btf)>)> {
-    let Some(dir) = std::env::var_os("SPLITBTF_KERNEL_DIR") else {
-        let required = std::env::var_os("SPLITBTF_REQUIRE_TOOLS").is_some_and(|v| v == "1");
-        assert!(!required, "SPLITBTF_KERNEL_DIR is not set");
-        eprintln!("SKIP: SPLITBTF_KERNEL_DIR is not set");
-        return None;
-    };
-    let mut files = Vec::new();
-    files_below(Path::new(&dir), &mut files);
-    let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
-    let vmlinux = files
-        .iter()
-        .find(|path| name(path).starts_with("vmlinux"))
-        .expect("a vmlinux below SPLITBTF_KERNEL_DIR");
-    let base = Arc::new(Btf::parse(&btf_of(vmlinux).expect("vmlinux has .BTF")).unwrap());
-    let modules: Vec<_> = files
-        .iter()
-        .filter(|path| name(path).ends_with(".ko"))
-        .collect();
-    let step = modules.len().div_ceil(n).max(1);
-    let modules = modules
-        .into_iter()
-        .step_by(step)
-        .filter_map(|path| {
-            let split = Btf::parse_split(&btf_of(path)?, Arc::clone(&base)).unwrap();
-            Some((name(path), split))
+/// vmlinux and `n` modules spread over all, or `None` after saying so.
+pub(crate) fn kernel(test: &str, n: usize) -> Option<(Arc<Btf>, Vec<(String, Btf)>)> {
+    let files = RealKernel::first(test)?;
+    let base = Arc::new(Btf::parse(&btf_of(&files.vmlinux)).unwrap());
+    let modules = files
+        .sample(n)
+        .map(|path| {
+            let split = Btf::parse_split(&btf_of(path), Arc::clone(&base)).unwrap();
+            (file_name(path), split)
         })
         .collect();
     Some((base, modules))
@@ -104,7 +62,9 @@ pub(crate) fn append_as_cu(dst: &mut Btf, module: &Btf) {
 
 #[test]
 fn the_kernel_s_own_btf_has_nothing_to_deduplicate() {
-    let Some((base, _)) = kernel(1) else { return };
+    let Some((base, _)) = kernel("the_kernel_s_own_btf_has_nothing_to_deduplicate", 1) else {
+        return;
+    };
     assert_eq!(duplicates(&base), []);
     let mut again = Btf::clone(&base);
     dedup(&mut again, &DedupOpts::default()).unwrap();
@@ -113,7 +73,8 @@ fn the_kernel_s_own_btf_has_nothing_to_deduplicate() {
 
 #[test]
 fn modules_compiled_without_a_base_give_back_what_is_theirs() {
-    let Some((base, modules)) = kernel(6) else {
+    let test = "modules_compiled_without_a_base_give_back_what_is_theirs";
+    let Some((base, modules)) = kernel(test, 6) else {
         return;
     };
     let index = BaseIndex::new(Arc::clone(&base)).unwrap();
@@ -140,7 +101,7 @@ fn modules_compiled_without_a_base_give_back_what_is_theirs() {
 
 #[test]
 fn cus_in_any_order_give_the_same_types() {
-    let Some((_, modules)) = kernel(4) else {
+    let Some((_, modules)) = kernel("cus_in_any_order_give_the_same_types", 4) else {
         return;
     };
     let mut forward = Btf::new_empty(Endian::Little);

@@ -522,7 +522,8 @@ fn random_structs(random: &mut Random, n_structs: u32) -> String {
 /// C to BTF to C: whatever GCC laid out, the header lays out again.
 #[test]
 fn random_structs_keep_their_layout() {
-    if !has_tool("gcc") || !has_tool("pahole") {
+    let test = "random_structs_keep_their_layout";
+    if !has_tool(test, "gcc") || !has_tool(test, "pahole") {
         return;
     }
     let mut random = Random(0x5eed_0005);

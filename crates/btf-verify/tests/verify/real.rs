@@ -1,23 +1,10 @@
-//! Real kernels and modules: `SPLITBTF_KERNEL_DIR` and
-//! `SPLITBTF_OTHER_KERNEL_DIR` each name a folder with one unpacked kernel,
-//! whose `vmlinux*` and `*.ko` files have `.BTF` sections.
-
-use std::path::{Path, PathBuf};
+//! Real kernels and modules ([`test_kit::real_kernel`]).
 
 use btf_verify::{
     As, Errno, KernelVersion, LintKind, Options, base_fit, check_module, check_types,
     check_vmlinux, lint,
 };
-
-/// Says that a test cannot run here; fails if it must.
-pub(crate) fn require(what: &str) {
-    let required = std::env::var_os("SPLITBTF_REQUIRE_TOOLS").is_some_and(|value| value == "1");
-    assert!(
-        !required,
-        "{what} missing, and SPLITBTF_REQUIRE_TOOLS is set"
-    );
-    eprintln!("SKIP: {what} missing");
-}
+use test_kit::real_kernel::{RealKernel, btf_of, file_name};
 
 /// The BTF of one kernel and its modules.
 pub(crate) struct Kernel {
@@ -26,59 +13,20 @@ pub(crate) struct Kernel {
     pub(crate) modules: Vec<(String, Vec<u8>)>,
 }
 
-fn files_below(dir: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(dir) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            files_below(&path, found);
-        } else {
-            found.push(path);
+impl Kernel {
+    fn read(files: &RealKernel) -> Self {
+        Self {
+            vmlinux: btf_of(&files.vmlinux),
+            modules: files
+                .modules
+                .iter()
+                .map(|path| (file_name(path), btf_of(path)))
+                .collect(),
         }
     }
-}
 
-fn btf_of(path: &Path) -> Vec<u8> {
-    let file = elf_io::FileMap::open(path).unwrap();
-    let elf = elf_io::Elf::parse(file.bytes()).unwrap();
-    let section = elf
-        .section_by_name(".BTF")
-        .expect("file has a .BTF section");
-    elf.section_data(section).unwrap().into_owned()
-}
-
-impl Kernel {
-    fn from_env(variable: &str) -> Option<Self> {
-        let Some(dir) = std::env::var_os(variable) else {
-            require(variable);
-            return None;
-        };
-        let mut files = Vec::new();
-        files_below(Path::new(&dir), &mut files);
-        files.sort();
-        let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
-        let vmlinux = files
-            .iter()
-            .find(|path| name(path).starts_with("vmlinux"))
-            .expect("a vmlinux in the folder");
-        Some(Self {
-            vmlinux: btf_of(vmlinux),
-            modules: files
-                .iter()
-                .filter(|path| name(path).ends_with(".ko"))
-                .map(|path| (name(path), btf_of(path)))
-                .collect(),
-        })
-    }
-
-    pub(crate) fn first() -> Option<Self> {
-        Self::from_env("SPLITBTF_KERNEL_DIR")
-    }
-
-    fn second() -> Option<Self> {
-        Self::from_env("SPLITBTF_OTHER_KERNEL_DIR")
+    pub(crate) fn first(test: &str) -> Option<Self> {
+        RealKernel::first(test).as_ref().map(Self::read)
     }
 }
 
@@ -95,7 +43,8 @@ const RELEASES: [KernelVersion; 7] = [
 
 #[test]
 fn good_modules_pass_with_their_own_base() {
-    for kernel in [Kernel::first(), Kernel::second()].into_iter().flatten() {
+    let kernels = RealKernel::all("good_modules_pass_with_their_own_base");
+    for kernel in kernels.map(|files| Kernel::read(&files)) {
         let mut lints = std::collections::BTreeMap::new();
         for release in RELEASES {
             let options = Options {
@@ -134,9 +83,12 @@ fn good_modules_pass_with_their_own_base() {
 
 #[test]
 fn modules_of_another_kernel_are_refused_and_recognised() {
-    let (Some(first), Some(second)) = (Kernel::first(), Kernel::second()) else {
+    let test = "modules_of_another_kernel_are_refused_and_recognised";
+    let kernels: Vec<_> = RealKernel::all(test).collect();
+    let [first, second] = &kernels[..] else {
         return;
     };
+    let (first, second) = (Kernel::read(first), Kernel::read(second));
     let options = Options {
         kernel: KernelVersion::V6_12,
         ..Options::default()

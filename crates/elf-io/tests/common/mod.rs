@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use elf_io::consts as c;
 use elf_io::{BtfIds, Elf, Encoding, ImageOverflow, Rewrite, SectionEdit};
+use test_kit::real_kernel;
 
 pub const LE64: Encoding = Encoding {
     big_endian: false,
@@ -410,24 +411,8 @@ pub fn exercise(bytes: &[u8]) {
 
 /// Files below `SPLITBTF_KERNEL_DIR`, an unpacked kernel package with debug symbols, or `None` after saying so.
 pub fn kernel_files(test: &str) -> Option<Vec<PathBuf>> {
-    let Some(dir) = std::env::var_os("SPLITBTF_KERNEL_DIR") else {
-        test_kit::tool::skip(test, "kernel files (SPLITBTF_KERNEL_DIR)");
-        return None;
-    };
-    let mut files = Vec::new();
-    let mut folders = vec![PathBuf::from(dir)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs_err::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.is_symlink() {
-                folders.push(path);
-            } else {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    Some(files)
+    let dir = real_kernel::path_from_env(test, real_kernel::FIRST)?;
+    Some(real_kernel::files_below(&dir))
 }
 
 pub fn is_module(path: &Path) -> bool {
