@@ -36,6 +36,7 @@ pub struct BaseIndex {
     /// Types that repeat an older one, with that one.
     duplicates: Vec<(u32, u32)>,
     has_enum_fwds: bool,
+    has_fwds: bool,
     enum_names: OnceLock<EnumNames>,
     composite_names: OnceLock<CompositeNames>,
 }
@@ -75,6 +76,7 @@ impl BaseIndex {
             let shape = graph.shape(id);
             shape.is_enum() && graph.info(shape).is_enum_fwd()
         });
+        let has_fwds = graph.prims.iter().any(|&id| graph.shape(id).is_fwd());
         let nodes = std::iter::once(void.nodes[0])
             .chain(graph.own.iter().map(|own| own.node))
             .collect();
@@ -94,6 +96,7 @@ impl BaseIndex {
             refs: ref_table,
             duplicates,
             has_enum_fwds,
+            has_fwds,
             enum_names: OnceLock::new(),
             composite_names: OnceLock::new(),
         })
@@ -113,6 +116,7 @@ impl BaseIndex {
             refs: RefTable::default(),
             duplicates: Vec::new(),
             has_enum_fwds: false,
+            has_fwds: false,
             enum_names: OnceLock::new(),
             composite_names: OnceLock::new(),
         }
@@ -168,6 +172,10 @@ impl BaseIndex {
 
     pub(crate) fn has_enum_fwds(&self) -> bool {
         self.has_enum_fwds
+    }
+
+    pub(crate) fn has_fwds(&self) -> bool {
+        self.has_fwds
     }
 
     /// Named enums of the base.

@@ -5,7 +5,12 @@
 //! exactly one among the canonical types of base and split and its kind fits.
 //! A struct and a union of one name, or two structs, leave it alone.
 //!
-//! Source: libbpf `btf_dedup_resolve_fwds`.
+//! Source: libbpf `btf_dedup_resolve_fwds`, which looks at FWDs of the split
+//! only. One that the base has too was merged with that before, and would stay
+//! a declaration although the split defines it: unless a comparison happens to
+//! pass it, and then all references that come later mean the definition. Here
+//! what a name means does not depend on that: such a FWD of the base is
+//! redirected as well, for references of own types, if they mention it.
 
 use hashbrown::HashMap;
 
@@ -18,14 +23,24 @@ pub(crate) type CompositeNames = HashMap<u32, u32, foldhash::fast::FixedState>;
 pub(crate) const AMBIGUOUS: u32 = u32::MAX;
 
 impl Graph<'_> {
-    /// Maps own canonical FWDs to definitions where the name tells which.
+    /// Maps own canonical FWDs, and FWDs of the base that own types mention, to
+    /// definitions where the name tells which.
     pub(crate) fn resolve_fwds(&mut self) {
-        let lone = self
+        let mut lone = self
             .prims
             .iter()
-            .copied()
-            .filter(|&id| self.shape(id).is_fwd() && self.own(id).canon == id)
+            .map(|&id| self.resolve(id))
+            .filter(|&id| self.shape(id).is_fwd())
             .collect::<Vec<_>>();
+        if self.base.has_fwds() {
+            let lists = [&self.named, &self.ref_types, &self.opaque];
+            for &id in lists.into_iter().flatten() {
+                let targets = self.refs(id).iter().map(|&target| self.resolve(target));
+                lone.extend(targets.filter(|&id| !self.is_own(id) && self.shape(id).is_fwd()));
+            }
+        }
+        lone.sort_unstable();
+        lone.dedup();
         if lone.is_empty() {
             return;
         }

@@ -146,6 +146,66 @@ fn references_to_the_base_s_declaration_follow_it_to_the_split_s_definition() {
 }
 
 #[test]
+fn a_declaration_that_the_base_has_too_takes_the_definition_of_the_split() {
+    // `struct tipc_net` in Linux 6.12: the base has pointers to its declaration
+    // for what `struct net` holds, and only tipc.ko knows the definition. In
+    // one CU of the module it is declared, in another defined, and no struct
+    // that both CUs have leads there. libbpf merges the declaration with the
+    // base's and stops, so that `get` gives a pointer to nothing known.
+    let base = "[1] INT int 4 signed
+         [2] FWD tipc_net struct
+         [3] PTR 2
+         [4] PROTO 3";
+    let kept = "[5] FUNC get 6 0
+         [6] PROTO 7
+         [7] PTR 8
+         [8] STRUCT tipc_net 4 id:1@0
+         [9] VAR tipc_net_id 8 0";
+    check_split(
+        base,
+        "[5] FWD tipc_net struct
+         [6] FUNC get 7 0
+         [7] PROTO 8
+         [8] PTR 5
+         [9] INT int 4 signed
+         [10] STRUCT tipc_net 4 id:9@0
+         [11] VAR tipc_net_id 10 0",
+        kept,
+    );
+    // The same if the split refers to the base's types from the start.
+    check_split(
+        base,
+        "[5] FUNC get 4 0
+         [6] FUNC put 7 0
+         [7] PROTO 1 net:8
+         [8] PTR 2
+         [9] STRUCT tipc_net 4 id:1@0",
+        "[5] FUNC get 4 0
+         [6] FUNC put 7 0
+         [7] PROTO 1 net:8
+         [8] PTR 9
+         [9] STRUCT tipc_net 4 id:1@0",
+    );
+}
+
+#[test]
+fn a_declaration_that_base_and_split_define_differently_stays_one() {
+    for definitions in [
+        "[4] STRUCT x 4\n[5] STRUCT x 8",
+        "[4] STRUCT x 4\n[5] UNION x 4",
+    ] {
+        let own = format!("{definitions}\n[6] FWD x struct\n[7] PTR 6\n[8] CONST 7");
+        let kept = format!("{definitions}\n[6] CONST 2");
+        check_split("[1] FWD x struct\n[2] PTR 1\n[3] PTR 0", &own, &kept);
+    }
+    check_split(
+        "[1] FWD x struct\n[2] PTR 1",
+        "[3] UNION x 4\n[4] FWD x struct\n[5] PTR 4\n[6] CONST 5",
+        "[3] UNION x 4\n[4] CONST 2",
+    );
+}
+
+#[test]
 fn what_lies_between_two_kept_types_is_not_kept_for_their_sake() {
     // `outer` is compared first and needs the base's `x` to be defined. From
     // then on the definition is known, `inner` equals the base's, and `outer`,
