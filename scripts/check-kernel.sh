@@ -6,7 +6,9 @@
 # The kernel is the series' newest `linux-image-*-cloud-amd64-dbg`, fetched if it is not there (`cargo xtask kernel`).
 # Checks: every module encodes; the output is the same with 1 and with 8 threads; encoding a module in place twice gives
 # the same bytes; bpftool reads every result; the kernel's own checks (splitbtf verify) accept every result; no more
-# bytes than the package's own BTF; the same types as the package's own BTF (`cargo xtask compare`).
+# bytes than the package's own BTF; the same types as the package's own BTF (`cargo xtask compare`); and what the crates'
+# own tests ask of a real kernel: bytes in and out, dumps as bpftool's, C that compiles with the same layout, deduplication
+# as libbpf's, the kernel's rules.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -56,4 +58,7 @@ cmp "$out/once.ko" "$out/module.ko"
 
 echo "the same types as in the package's own BTF"
 cargo xtask compare --series "$series"
+echo "tests that read a real kernel"
+SPLITBTF_KERNEL_DIR=${vmlinux%/boot/*} cargo test --quiet -p btf-builder -p btf-dedup -p btf-dump -p btf-verify \
+    --features test-kit/libbpf --tests
 echo "all good"

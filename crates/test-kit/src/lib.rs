@@ -20,6 +20,8 @@ pub mod directive;
 pub mod dump;
 pub mod expect;
 pub mod kernel;
+#[cfg_attr(not(feature = "libbpf"), path = "libbpf_absent.rs")]
+pub mod libbpf;
 pub mod matrix;
 pub mod mutate;
 pub mod prebuilt;

@@ -11,6 +11,7 @@ mod cycles;
 mod explain;
 mod kernel;
 mod notation;
+mod oracle;
 mod program;
 mod properties;
 mod quirks;

@@ -12,7 +12,7 @@ use crate::program::{append, compile, compile_all, cu, program, united, unmatche
 
 /// A record of any kind with any references: nothing a compiler would emit.
 #[derive(Clone, Debug)]
-struct Wild {
+pub(crate) struct Wild {
     kind: u8,
     refs: [u16; 3],
     name: u8,
@@ -44,7 +44,7 @@ impl Wild {
     }
 }
 
-fn wild() -> impl Strategy<Value = Vec<Wild>> {
+pub(crate) fn wild() -> impl Strategy<Value = Vec<Wild>> {
     let one = (0..14_u8, any::<[u16; 3]>(), 0..3_u8, any::<bool>());
     let one = one.prop_map(|(kind, refs, name, variant)| Wild {
         kind,
@@ -56,7 +56,7 @@ fn wild() -> impl Strategy<Value = Vec<Wild>> {
 }
 
 /// The types of a BTF, numbered from `first`; references lead anywhere.
-fn lines(types: &[Wild], first: u32) -> String {
+pub(crate) fn lines(types: &[Wild], first: u32) -> String {
     let n = first + types.len() as u32;
     (first..)
         .zip(types)
@@ -65,7 +65,7 @@ fn lines(types: &[Wild], first: u32) -> String {
 }
 
 /// `n` cases, or as many as `PROPTEST_CASES` says.
-fn cases(n: u32) -> ProptestConfig {
+pub(crate) fn cases(n: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
     let asked_for = std::env::var_os("PROPTEST_CASES").is_some();
     ProptestConfig {
