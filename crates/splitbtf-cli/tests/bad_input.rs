@@ -406,3 +406,37 @@ fn comparing_every_type_as_a_graph_gives_the_same_types() {
         assert!(difference.is_equal(), "{}", specimen.name);
     }
 }
+
+/// What units say one by one is what they say together; only which functions are left out is decided over all.
+#[test]
+fn units_one_by_one_have_the_types_of_the_whole_file() {
+    let ignoring = btf_diff::DiffOpts {
+        ignore_functions: true,
+        ignore_kinds: vec![btf_builder::Kind::Datasec],
+        ..btf_diff::DiffOpts::default()
+    };
+    let mut n_compared = 0;
+    for specimen in Specimen::all() {
+        let mut options = splitbtf::Options::default();
+        let encode = |options: &_| splitbtf::encode_bytes(&specimen.bytes, None, options);
+        let whole = encode(&options).unwrap();
+        let n_units = whole.stats.n_units;
+        let mut parts = btf_builder::Btf::new_empty(whole.btf.endian());
+        // Units that refer to each other cannot be read alone.
+        let alone = (0..n_units).all(|unit| {
+            options.units = Some(unit..unit + 1);
+            encode(&options).is_ok_and(|part| parts.add_btf(&part.btf).is_ok())
+        });
+        if !alone {
+            continue;
+        }
+        n_compared += 1;
+        btf_dedup::dedup(&mut parts, &btf_dedup::DedupOpts::default()).unwrap();
+        let difference = btf_diff::diff(&whole.btf, &parts, &ignoring);
+        let text = difference.text("whole", "parts").to_string();
+        assert!(difference.is_equal(), "{}: {text}", specimen.name);
+        options.units = Some(n_units..usize::MAX);
+        assert_eq!(encode(&options).unwrap().btf.n_own_types(), 0);
+    }
+    assert!(n_compared > 10, "{n_compared} compared");
+}

@@ -12,6 +12,7 @@
 //! 6. dedup: only if there are copies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +48,9 @@ pub struct Options {
     pub lang_exclude: Vec<u16>,
     /// Leave out units whose name starts with one of these.
     pub exclude_units: Vec<Vec<u8>>,
+    /// Read only these units, counted from 0 in the order of `.debug_info`: to find out which of them something
+    /// comes from. Units that refer to others cannot be read without those.
+    pub units: Option<Range<usize>>,
     /// Names that start with this are cut to it.
     pub kabi_prefix: Option<Vec<u8>>,
     /// Leave out functions of assembly units, whose DWARF knows no parameters.
@@ -67,6 +71,7 @@ impl Default for Options {
             lang: Vec::new(),
             lang_exclude: vec![gimli::DW_LANG_Rust.0],
             exclude_units: Vec::new(),
+            units: None,
             kabi_prefix: None,
             drop_asm_functions: false,
             paranoid: false,
@@ -216,7 +221,11 @@ impl<'f> File<'f> {
         mut self,
         relocator: &(dyn Fn() -> R + Sync),
     ) -> std::result::Result<Encoded, ErrorKind> {
-        let headers = dwarf_reader::unit_headers(self.sections, &relocator())?;
+        let mut headers = dwarf_reader::unit_headers(self.sections, &relocator())?;
+        if let Some(wanted) = &self.options.units {
+            headers.truncate(wanted.end);
+            headers.drain(..wanted.start.min(headers.len()));
+        }
         if headers.is_empty() {
             let stats = Stats {
                 phases: self.phases.clone(),
