@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use crate::blob::Blob;
 use crate::error::{Error, Result};
+use crate::filter::FoundStrs;
 use crate::find::Caches;
 use crate::id::TypeId;
 use crate::kind::{MAX_NAME_OFFSET, MAX_TYPE_ID, MAX_VLEN, MAX_VLEN_24, info_kind, info_vlen};
@@ -91,11 +93,13 @@ pub struct Btf {
     pub(crate) start_str_off: u32,
     /// Own records back to back, in native byte order. Every field of every
     /// kind is 32 bits wide.
-    pub(crate) types: Vec<u32>,
+    pub(crate) types: Blob<u32>,
     /// Word offset in `types` of each own record.
     pub(crate) index: Vec<u32>,
-    pub(crate) strings: Vec<u8>,
+    pub(crate) strings: Blob<u8>,
     pub(crate) str_index: OnceLock<StrIndex>,
+    /// Where names are in the strings of the base, which has no base of its own.
+    pub(crate) base_strs: Option<Arc<FoundStrs>>,
     pub(crate) endian: Endian,
     /// Pointer size in bytes if set by the caller.
     pub(crate) ptr_size: Option<u8>,
@@ -112,10 +116,11 @@ impl Btf {
             base: None,
             start_id: 1,
             start_str_off: 0,
-            types: Vec::new(),
+            types: Blob::default(),
             index: Vec::new(),
-            strings: vec![0],
+            strings: vec![0].into(),
             str_index: OnceLock::new(),
+            base_strs: None,
             endian,
             ptr_size: None,
             layout: None,
@@ -130,10 +135,11 @@ impl Btf {
         Self {
             start_id: base.n_types(),
             start_str_off: base.str_end(),
-            types: Vec::new(),
+            types: Blob::default(),
             index: Vec::new(),
-            strings: Vec::new(),
+            strings: Blob::default(),
             str_index: OnceLock::new(),
+            base_strs: None,
             endian: base.endian,
             ptr_size: base.ptr_size,
             layout: None,
@@ -315,6 +321,23 @@ impl Btf {
         })
     }
 
+    /// Calls `f` with each type in id order, the base's first, without void: [`all_types`](Self::all_types) in a
+    /// tighter loop.
+    #[inline]
+    pub fn for_each_type<'a>(&'a self, mut f: impl FnMut(Type<'a>)) {
+        let mut levels: Vec<&Self> =
+            std::iter::successors(Some(self), |btf| btf.base.as_deref()).collect();
+        while let Some(level) = levels.pop() {
+            let (types, index) = (&*level.types, &*level.index);
+            for (i, &start) in index.iter().enumerate() {
+                let end = index.get(i + 1).map_or(types.len(), |&end| end as usize);
+                if let Some(words @ [_, _, _, ..]) = types.get(start as usize..end) {
+                    f(Type::new(self, TypeId(level.start_id + i as u32), words));
+                }
+            }
+        }
+    }
+
     /// The own records in native byte order, back to back.
     pub fn type_words(&self) -> &[u32] {
         &self.types
@@ -364,12 +387,17 @@ impl Btf {
     /// [`Error::UnknownKind`] or [`Error::BadLayout`].
     #[inline]
     pub(crate) fn record_len(layout: Option<&[KindLayout]>, info: u32, id: TypeId) -> Result<u64> {
-        match RECORD_WORDS.get(info_kind(info) as usize) {
-            Some(&(fixed @ 1.., per_elem)) => {
-                Ok(u64::from(fixed) + u64::from(info_vlen(info)) * u64::from(per_elem))
-            }
-            _ => Self::unknown_record_len(layout, info, id),
+        match Self::known_record_len(info) {
+            Some(len) => Ok(len),
+            None => Self::unknown_record_len(layout, info, id),
         }
+    }
+
+    /// Words that a record of a known kind takes, three or more.
+    #[inline(always)]
+    pub(crate) fn known_record_len(info: u32) -> Option<u64> {
+        let &(fixed, per_elem) = RECORD_WORDS.get(info_kind(info) as usize)?;
+        (fixed > 0).then(|| u64::from(fixed) + u64::from(info_vlen(info)) * u64::from(per_elem))
     }
 
     #[cold]
@@ -428,13 +456,13 @@ impl Btf {
     /// Appends a record known to be well formed.
     pub(crate) fn append(&mut self, words: &[u32]) {
         self.index.push(self.types.len() as u32);
-        self.types.extend_from_slice(words);
+        self.types.to_mut().extend_from_slice(words);
         self.forget_names();
     }
 
     /// Reserves room for `types` more own types of `words` words in all.
     pub fn reserve(&mut self, types: usize, words: usize) {
         self.index.reserve(types);
-        self.types.reserve(words);
+        self.types.to_mut().reserve(words);
     }
 }

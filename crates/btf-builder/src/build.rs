@@ -208,7 +208,7 @@ impl Btf {
     /// Appends an element to the last record, which starts at word `at`.
     fn push_elem(&mut self, at: usize, elem: &[u32]) {
         self.types[at + 1] += 1;
-        self.types.extend_from_slice(elem);
+        self.types.to_mut().extend_from_slice(elem);
     }
 
     fn set_kind_flag(&mut self, at: usize) {

@@ -28,10 +28,10 @@ impl Btf {
     }
 
     fn roll_back(&mut self, mark: &Mark) {
-        self.types.truncate(mark.types);
+        self.types.to_mut().truncate(mark.types);
         self.index.truncate(mark.index);
         if self.strings.len() != mark.strings {
-            self.strings.truncate(mark.strings);
+            self.strings.to_mut().truncate(mark.strings);
             self.str_index.take();
         }
         self.forget_names();
@@ -125,7 +125,7 @@ impl Btf {
         // New offset of each own string of `src`; 0 is "not copied yet".
         let mut strs = vec![0_u32; src.strings.len()];
         let base_words = self.types.len();
-        self.types.extend_from_slice(&src.types);
+        self.types.to_mut().extend_from_slice(&src.types);
         let moved = src.index.iter().map(|&at| at + base_words as u32);
         self.index.extend(moved);
         self.forget_names();

@@ -26,6 +26,7 @@
 //!
 //! Nothing here opens files or prints; malformed input is an [`Error`].
 
+mod blob;
 mod btf;
 mod build;
 mod copy;
@@ -33,6 +34,7 @@ mod distill;
 mod emit;
 mod error;
 mod ext;
+mod filter;
 mod find;
 mod id;
 mod kind;
@@ -53,6 +55,7 @@ pub use crate::distill::Distilled;
 pub use crate::emit::EmitOpts;
 pub use crate::error::{Error, Result};
 pub use crate::ext::{BtfExt, CoreRelo, FuncInfo, LineInfo};
+pub use crate::filter::{FoundStrs, NameFilter};
 pub use crate::find::NamedIds;
 pub use crate::id::{StrOff, TypeId};
 pub use crate::kind::{

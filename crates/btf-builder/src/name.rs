@@ -99,25 +99,35 @@ pub fn c_name_hash(s: &[u8]) -> Option<(u64, usize)> {
 /// Calls `f` with the start, the length and the hash of each NUL-terminated name of a section.
 #[inline]
 pub(crate) fn for_each_c_name(section: &[u8], mut f: impl FnMut(usize, usize, u64)) {
+    for_each_c_string(section, |start, n| {
+        f(start, n, hash_within(section, start, n));
+    });
+}
+
+/// Calls `f` with the start and the length of each NUL-terminated string of a section.
+#[inline(always)]
+pub(crate) fn for_each_c_string(section: &[u8], mut f: impl FnMut(usize, usize)) {
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     let mut start = 0;
-    let mut ends_at = |end: usize| {
-        let n = end - start;
-        f(start, n, hash_within(section, start, n));
-        start = end + 1;
-    };
-    let (chunks, rest) = section.as_chunks::<8>();
-    for (i, chunk) in chunks.iter().enumerate() {
+    let mut at = 0;
+    for chunk in section.as_chunks::<8>().0 {
         let w = u64::from_le_bytes(*chunk);
         // One bit for each zero byte, with none that is false.
         let mut zeros = !(((w & LOW) + LOW) | w | LOW);
         while zeros != 0 {
-            ends_at(i * 8 + zeros.trailing_zeros() as usize / 8);
+            let end = at + zeros.trailing_zeros() as usize / 8;
+            f(start, end - start);
+            start = end + 1;
             zeros &= zeros - 1;
         }
+        at += 8;
     }
-    for i in memchr::memchr_iter(0, rest) {
-        ends_at(chunks.len() * 8 + i);
+    while let Some(n) = section
+        .get(start..)
+        .and_then(|rest| memchr::memchr(0, rest))
+    {
+        f(start, n);
+        start += n + 1;
     }
 }
 

@@ -1,12 +1,15 @@
 //! Bytes to [`Btf`], checked as libbpf checks them.
 //!
-//! Three passes over memory: copy the words in native order, index the
-//! records while taking the largest id and string offset seen, and look at
-//! those FUNCs that precede their prototypes. Only when one of the maxima is
+//! Three passes over memory: copy the words in native order (unless they can
+//! stay where they are), index the records while taking the largest id and
+//! string offset seen, and look at those FUNCs that precede their prototypes. Only when one of the maxima is
 //! out of range does a slow pass name the culprit.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
+use crate::blob::Blob;
 use crate::btf::{Btf, Endian};
 use crate::error::{Error, Result};
 use crate::id::{StrOff, TypeId};
@@ -151,30 +154,38 @@ struct Indexed {
     unchecked_funcs: Vec<u32>,
 }
 
+fn next_id(start_id: u32, index: &[u32]) -> TypeId {
+    TypeId(start_id.wrapping_add(index.len() as u32))
+}
+
+#[cold]
+fn truncated(start_id: u32, index: &[u32], rest: &[u32], need: u64) -> Error {
+    Error::TruncatedType {
+        id: next_id(start_id, index),
+        need,
+        left: rest.len() as u64,
+    }
+}
+
 /// Walks the records, whose first id is `start_id`.
 fn index_types(words: &[u32], layout: Option<&[KindLayout]>, start_id: u32) -> Result<Indexed> {
     // Kernel types average seven words.
-    let mut index = Vec::with_capacity(words.len() / 6);
+    let mut index: Vec<u32> = Vec::with_capacity(words.len() / 6);
     const FUNC_PROTO: u32 = Kind::FuncProto.as_u32();
     let mut unchecked_funcs = Vec::new();
     let (mut max_id, mut max_str) = (0_u32, 0_u32);
-    let mut at = 0;
-    while at < words.len() {
-        let rest = &words[at..];
-        let id = TypeId(start_id.wrapping_add(index.len() as u32));
-        let truncated = |need| Error::TruncatedType {
-            id,
-            need,
-            left: rest.len() as u64,
+    let mut rest = words;
+    while !rest.is_empty() {
+        let &[name, info, third, ref after @ ..] = rest else {
+            return Err(truncated(start_id, &index, rest, 3));
         };
-        let &[name, info, third, ..] = rest else {
-            return Err(truncated(3));
+        let need = match Btf::known_record_len(info) {
+            Some(need) => need,
+            None => Btf::record_len(layout, info, next_id(start_id, &index))?,
         };
-        let need = Btf::record_len(layout, info, id)?;
-        if need > rest.len() as u64 {
-            return Err(truncated(need));
-        }
-        let tail = &rest[3..need as usize];
+        let Some((tail, next)) = after.split_at_checked((need - 3) as usize) else {
+            return Err(truncated(start_id, &index, rest, need));
+        };
         max_str = max_str.max(name);
         match Kind::of_raw(info_kind(info)) {
             Kind::Ptr
@@ -194,7 +205,11 @@ fn index_types(words: &[u32], layout: Option<&[KindLayout]>, start_id: u32) -> R
                     unchecked_funcs.push(index.len() as u32);
                 }
             }
-            Kind::Array => max_id = max_id.max(tail[0]).max(tail[1]),
+            Kind::Array => {
+                for &ty in tail.iter().take(2) {
+                    max_id = max_id.max(ty);
+                }
+            }
             Kind::Struct | Kind::Union => {
                 for &[name, ty, _] in tail.as_chunks::<3>().0 {
                     max_str = max_str.max(name);
@@ -225,8 +240,8 @@ fn index_types(words: &[u32], layout: Option<&[KindLayout]>, start_id: u32) -> R
             }
             Kind::Int | Kind::Fwd | Kind::Float | Kind::Void | Kind::Unknown => {}
         }
-        index.push(at as u32);
-        at += need as usize;
+        index.push((words.len() - rest.len()) as u32);
+        rest = next;
     }
     Ok(Indexed {
         index,
@@ -248,7 +263,18 @@ impl Btf {
     /// # Errors
     /// The first rule broken.
     pub fn parse(data: &[u8]) -> Result<Self> {
-        Self::parse_on(data, None)
+        Self::parse_on(data, None, None)
+    }
+
+    /// As [`parse`](Self::parse), without a copy where that can be had: if the
+    /// byte order is ours and the records are aligned, they and the strings
+    /// stay where they are until they are changed. `data` is typically a
+    /// mapped file; if others write into that file, the BTF holds nonsense.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_shared(data: &Bytes) -> Result<Self> {
+        Self::parse_on(data, None, Some(data))
     }
 
     /// Parses the bytes of a split BTF that continues `base`.
@@ -256,10 +282,11 @@ impl Btf {
     /// # Errors
     /// As [`Btf::parse`].
     pub fn parse_split(data: &[u8], base: Arc<Self>) -> Result<Self> {
-        Self::parse_on(data, Some(base))
+        Self::parse_on(data, Some(base), None)
     }
 
-    fn parse_on(data: &[u8], base: Option<Arc<Self>>) -> Result<Self> {
+    /// `shared`: the same bytes, if they may be kept.
+    fn parse_on(data: &[u8], base: Option<Arc<Self>>, shared: Option<&Bytes>) -> Result<Self> {
         let hdr = Header::parse(data)?;
         let payload = &data[hdr.hdr_len as usize..];
         hdr.check_sections(payload.len() as u64)?;
@@ -291,7 +318,11 @@ impl Btf {
         if str_end > u64::from(u32::MAX) {
             return Err(Error::StringsTooBig(str_end));
         }
-        btf.strings = strings.to_vec();
+        let share = |bytes: &[u8]| Some(shared?.slice_ref(bytes));
+        btf.strings = match share(strings).and_then(Blob::share) {
+            Some(shared) => shared,
+            None => strings.to_vec().into(),
+        };
 
         if hdr.layout_len != 0 {
             let (entries, _) = section(hdr.layout_off, hdr.layout_len).as_chunks::<4>();
@@ -319,7 +350,11 @@ impl Btf {
                 fault: "is not a whole number of words",
             });
         }
-        btf.types = read_words(types, hdr.endian);
+        let ours = hdr.endian == Endian::NATIVE;
+        btf.types = match share(types).filter(|_| ours).and_then(Blob::share) {
+            Some(shared) => shared,
+            None => read_words(types, hdr.endian).into(),
+        };
         let Indexed {
             index,
             max_id,

@@ -51,7 +51,7 @@ impl Btf {
                 }
             });
         }
-        self.types = types;
+        self.types = types.into();
         self.index = index;
         self.forget_names();
         Ok(())
@@ -97,7 +97,7 @@ impl Btf {
             words += len;
             kept += 1;
         }
-        self.types.truncate(words);
+        self.types.to_mut().truncate(words);
         self.index.truncate(kept);
         self.forget_names();
     }

@@ -81,7 +81,7 @@ impl StrIndex {
         }
     }
 
-    fn find(&self, section: &[u8], hash: Hash32, s: &[u8]) -> Option<u32> {
+    pub(crate) fn find(&self, section: &[u8], hash: Hash32, s: &[u8]) -> Option<u32> {
         if self.slots.is_empty() {
             return None;
         }
@@ -90,7 +90,7 @@ impl StrIndex {
 
     /// Adds the string at `local`, which is `s`, unless an equal one is there.
     #[inline]
-    fn insert(&mut self, section: &[u8], hash: Hash32, s: &[u8], local: u32) {
+    pub(crate) fn insert(&mut self, section: &[u8], hash: Hash32, s: &[u8], local: u32) {
         if self.used >= self.slots.len() / 8 * 7 {
             self.grow();
         }
@@ -177,10 +177,14 @@ impl Btf {
     }
 
     fn find_hashed(&self, hash: Hash32, s: &[u8]) -> Option<StrOff> {
-        if let Some(base) = &self.base
-            && let Some(off) = base.find_hashed(hash, s)
-        {
-            return Some(off);
+        if let Some(base) = &self.base {
+            let found = match &self.base_strs {
+                Some(strs) if strs.covers(s) => strs.find(&base.strings, hash, s),
+                _ => base.find_hashed(hash, s),
+            };
+            if found.is_some() {
+                return found;
+            }
         }
         let index = self
             .str_index
@@ -213,8 +217,9 @@ impl Btf {
         if start > u64::from(self.limits.max_str_off) || end > u64::from(u32::MAX) {
             return Err(Error::StringsTooBig(start));
         }
-        self.strings.extend_from_slice(s);
-        self.strings.push(0);
+        let strings = self.strings.to_mut();
+        strings.extend_from_slice(s);
+        strings.push(0);
         if let Some(index) = self.str_index.get_mut() {
             index.insert(&self.strings, hash, s, local as u32);
         }
@@ -308,7 +313,7 @@ impl Btf {
                 }
             });
         }
-        self.strings = strings;
+        self.strings = strings.into();
         self.str_index.take();
         self.forget_names();
         Ok(())

@@ -527,3 +527,28 @@ fn strings_that_end_others_share_their_bytes() {
     split.rebuild_strings().unwrap();
     assert_eq!(split.find_str(b"lock"), Some(split.start_str_off()));
 }
+
+#[test]
+fn shared_sections_are_copied_when_they_are_changed() {
+    for endian in [Endian::Little, Endian::Big] {
+        let mut btf = Btf::new_empty(endian);
+        let int = btf.add_int("int", 4, IntEncoding::SIGNED).unwrap();
+        btf.add_ptr(int).unwrap();
+        let bytes = btf.to_bytes();
+        // At every alignment, as a section may lie in a file.
+        for pad in 0..4 {
+            let mut file = vec![0xff; pad];
+            file.extend_from_slice(&bytes);
+            let data = bytes::Bytes::from(file).slice(pad..);
+            let mut shared = Btf::parse_shared(&data).unwrap();
+            assert_eq!(shared.to_bytes(), bytes);
+            let typedef = shared.add_typedef("mine", int).unwrap();
+            shared.set_pointer_size(8).unwrap();
+            assert_eq!(shared.ty(typedef).unwrap().name(), b"mine");
+            assert_eq!(shared.n_own_types(), 3);
+            assert_eq!(data, bytes);
+            let cut = data.slice(..data.len() - 1);
+            assert!(Btf::parse_shared(&cut).is_err());
+        }
+    }
+}

@@ -24,6 +24,7 @@
 //! `.BTF`; either may be compressed with gzip, xz or zstd. [`BtfFile`] is what is
 //! read of it, before it is decided what a split BTF continues.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
@@ -31,6 +32,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use btf_builder::{Btf, BtfExt, Endian};
+use bytes::Bytes;
 use elf_io::consts::EM_BPF;
 use elf_io::{Elf, FileMap};
 
@@ -279,6 +281,55 @@ pub fn open_base(path: impl AsRef<Path>) -> Result<Arc<Btf>> {
         return Err(at(path)(Fault::SplitBase));
     }
     file.parse(None).map(Arc::new).map_err(at(path))
+}
+
+/// As [`open_base`], with the file mapped for as long as the BTF lives, so that
+/// next to nothing of it is copied ([`Btf::parse_shared`]). For a process that
+/// has a short life and needs little of a large base.
+///
+/// # Errors
+/// As [`open_base`].
+pub fn map_base(path: impl AsRef<Path>) -> Result<Arc<Btf>> {
+    let path = path.as_ref();
+    match map_raw(path) {
+        Some(parsed) => parsed.map(Arc::new).map_err(at(path)),
+        None => open_base(path),
+    }
+}
+
+/// `None` where there is nothing to be shared, or something to be said by the
+/// one who reads the file whole.
+fn map_raw(path: &Path) -> Option<Result<Btf, Fault>> {
+    // What a pipe gives can be had once only.
+    if path.starts_with(SYSFS) || !path.metadata().ok()?.is_file() {
+        return None;
+    }
+    let map = FileMap::open(path).ok()?;
+    let (range, pointer_size) = if is_btf(map.bytes()) {
+        (0..map.bytes().len(), None)
+    } else {
+        let elf = Elf::parse(map.bytes()).ok()?;
+        let idx = elf.section_by_name(".BTF")?;
+        let Cow::Borrowed(data) = elf.section_data(idx).ok()? else {
+            return None;
+        };
+        let start = usize::try_from(elf.sections().get(idx.index())?.offset).ok()?;
+        let range = start..start.checked_add(data.len())?;
+        (range, Some(elf.encoding().address_size()))
+    };
+    map.advise_populate(range.clone());
+    let data = Bytes::from_owner(map).slice(range);
+    if first_string_byte(&data) != Some(0) {
+        return None;
+    }
+    let parse = || {
+        let mut btf = Btf::parse_shared(&data)?;
+        if let Some(size) = pointer_size {
+            btf.set_pointer_size(size)?;
+        }
+        Ok(btf)
+    };
+    Some(parse())
 }
 
 /// The split BTF of a file, on `base`; one on a distilled base is relocated to

@@ -156,6 +156,12 @@ fn read(mut file: &fs_err::File) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+impl AsRef<[u8]> for FileMap {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
 impl fmt::Debug for FileMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileMap")

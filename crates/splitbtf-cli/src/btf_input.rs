@@ -42,6 +42,10 @@ pub(crate) fn load_base(path: &Path) -> anyhow::Result<Arc<Btf>> {
 /// The size of a base that has to be encoded first because it has no BTF; else 0. What else is wrong with it is said
 /// when it is opened.
 pub(crate) fn dwarf_bytes(path: &Path) -> u64 {
+    // What a pipe gives can be had once only.
+    if !path.is_file() {
+        return 0;
+    }
     let Ok(file) = FileMap::open(path) else {
         return 0;
     };

@@ -11,7 +11,7 @@ use btf_file::Fault;
 use dwarf_reader::ErrorKind as DwarfErrorKind;
 use elf_io::WriteOptions;
 use serde::{Serialize, Serializer};
-use splitbtf::{BaseIndex, Encoded, ErrorKind, Options, Output, Skipped, Written};
+use splitbtf::{Base, Encoded, ErrorKind, Options, Output, Skipped, Written};
 
 use crate::args::RuleArgs;
 use crate::btf_input;
@@ -148,11 +148,7 @@ pub(crate) fn options(rules: &RuleArgs) -> Options {
 }
 
 /// The library's `encode`, with advice in its errors; a panic is an error too.
-fn library_encode(
-    path: &Path,
-    base: Option<&BaseIndex>,
-    options: &Options,
-) -> anyhow::Result<Encoded> {
+fn library_encode(path: &Path, base: Option<&Base>, options: &Options) -> anyhow::Result<Encoded> {
     // Not to wait for what a pipe may bring: DWARF is not read from front to back.
     if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
         bail!("{}: not a regular file", path.display());
@@ -167,9 +163,9 @@ fn library_encode(
     })
 }
 
-/// Bytes of input up to which a base is indexed lazily: some thirty small modules, or a single large one. From there on
-/// indexing all of it at once costs less.
-const LAZY_INDEX_BYTES: u64 = 32 << 20;
+/// Bytes of input up to which each file makes an index of the base for itself: a few small modules, or a single larger
+/// one. From there on one index of everything costs less.
+const PER_FILE_BYTES: u64 = 8 << 20;
 
 /// Opens a base for files of `input_bytes` in all: an ELF file with `.BTF`, raw BTF, or, if
 /// `encode_dwarf`, an ELF file with DWARF only, which is encoded first.
@@ -178,8 +174,14 @@ pub(crate) fn open_base(
     options: &Options,
     encode_dwarf: bool,
     input_bytes: u64,
-) -> anyhow::Result<BaseIndex> {
-    let base = match btf_file::open_base(path) {
+) -> anyhow::Result<Base> {
+    let per_file = input_bytes <= PER_FILE_BYTES;
+    let opened = if per_file {
+        btf_file::map_base(path)
+    } else {
+        btf_file::open_base(path)
+    };
+    let base = match opened {
         Ok(base) => base,
         Err(btf_file::Error {
             fault: Fault::NoBtf { has_dwarf: true },
@@ -197,19 +199,15 @@ pub(crate) fn open_base(
         }
         Err(error) => return Err(btf_input::advise(error)),
     };
-    Ok(if input_bytes <= LAZY_INDEX_BYTES {
-        BaseIndex::lazy(base)
+    Ok(if per_file {
+        Base::per_file(base)
     } else {
-        BaseIndex::new(base)
+        Base::indexed(base)
     })
 }
 
 /// Encodes one file and writes nothing. A file without DWARF is an error.
-pub(crate) fn read(
-    path: &Path,
-    base: Option<&BaseIndex>,
-    options: &Options,
-) -> anyhow::Result<Encoded> {
+pub(crate) fn read(path: &Path, base: Option<&Base>, options: &Options) -> anyhow::Result<Encoded> {
     let encoded = library_encode(path, base, options)?;
     require_dwarf(path, &encoded)?;
     Ok(encoded)
@@ -269,7 +267,7 @@ fn check_kernel(path: &Path, btf: &Btf) -> anyhow::Result<Option<String>> {
 /// detached output is an empty BTF, and no ELF file is touched.
 pub(crate) fn encode(
     path: &Path,
-    base: Option<&BaseIndex>,
+    base: Option<&Base>,
     options: &Options,
     target: &Target,
     btf_ids: bool,
@@ -349,7 +347,7 @@ pub(crate) fn write_file(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 /// is an empty one.
 pub(crate) fn encode_together(
     paths: &[PathBuf],
-    base: Option<&BaseIndex>,
+    base: Option<&Base>,
     options: &Options,
 ) -> anyhow::Result<(Vec<Outcome>, Vec<u8>)> {
     let mut all: Option<Btf> = None;

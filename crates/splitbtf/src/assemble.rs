@@ -6,7 +6,6 @@ use btf_builder::{Btf, Kind, make_info};
 use dwarf_reader::{At, Str};
 use elf_io::Elf;
 
-use crate::base::Hint;
 use crate::copies::{Copies, Fate, Ground, base_name_id};
 use crate::diag::{Diag, DiagKind};
 use crate::encode::Emitted;
@@ -413,7 +412,7 @@ impl Assembly<'_, '_> {
             return false;
         };
         let hash = crate::shape::decl_tag(crate::shape::name_hash(value), component, false, hash);
-        match base.find(hash, Hint::None).map(|f| f.0.place()) {
+        match base.find(hash).map(|f| f.0.place()) {
             Some(Place::Base(id)) => base
                 .btf()
                 .ty(btf_builder::TypeId(id))

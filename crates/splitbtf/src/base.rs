@@ -1,16 +1,15 @@
 //! The base BTF, indexed by content hash.
 //!
 //! A kernel's base has a hundred thousand types, and hashing the names of all their members and parameters is most of
-//! what an index costs. A batch of modules asks for so many of them that this is done at once ([`BaseIndex::new`]). One
-//! small module asks for a few hundred, and there the index is *lazy* ([`BaseIndex::lazy`]): it hashes what others refer
-//! to (names, references, types without a name) and leaves the contents of definitions with a name and of prototypes
-//! until somebody looks for one. Definitions are then found by their name, prototypes by a *key* of what their hash
-//! takes in apart from names, and only these candidates are hashed.
+//! what an index costs. A batch of modules asks for so many of them that this is done once and for all
+//! ([`Base::indexed`]). One small module asks for a few hundred, and there each file gets an index of its own
+//! ([`Base::per_file`]): its DWARF is read first, the base's strings are searched for the names in it, and whatever in
+//! the base has another name, or refers to something that does, is no type of the file's and is passed over.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use btf_builder::{Btf, Kind, Type, TypeId};
+use btf_builder::{Btf, FoundStrs, Kind, NameFilter, StrOff, Type, TypeId};
 use hashbrown::HashTable;
 
 use crate::shape::{self, Hash, Tag, name_hash};
@@ -35,62 +34,90 @@ struct Entry {
 
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
-/// A base BTF and an index over its types, built once and shared by all modules of a run.
+/// A base BTF, prepared for encoding on it.
 #[derive(Debug)]
-pub struct BaseIndex {
+pub struct Base {
     btf: Arc<Btf>,
+    /// The index of all types; without one each file makes its own.
+    index: Option<BaseIndex>,
+    /// For indices of single files.
+    dedup: DedupIndex,
+}
+
+/// The index for comparing graphs, made when it is first needed.
+type DedupIndex = Arc<OnceLock<btf_dedup::BaseIndex>>;
+
+impl Base {
+    /// Indexes all types of `btf` (and of its own base, if it has one) at once. Linear in their number and names: some
+    /// 30 ms for a distribution's kernel. For encoding many files.
+    pub fn indexed(btf: Arc<Btf>) -> Self {
+        let dedup = DedupIndex::default();
+        let index = BaseIndex::new(Arc::clone(&btf), None, Arc::clone(&dedup));
+        Self {
+            btf,
+            index: Some(index),
+            dedup,
+        }
+    }
+
+    /// Indexes for each file what the file can ask for: some 2 ms for a small module and a distribution's kernel, but
+    /// for each anew. Results are those of [`indexed`](Self::indexed). For encoding one file, or a few small ones.
+    pub fn per_file(btf: Arc<Btf>) -> Self {
+        // Only one section of strings is searched.
+        if btf.is_split() {
+            return Self::indexed(btf);
+        }
+        Self {
+            btf,
+            index: None,
+            dedup: DedupIndex::default(),
+        }
+    }
+
+    /// The BTF.
+    pub fn btf(&self) -> &Arc<Btf> {
+        &self.btf
+    }
+
+    /// The index that serves all files.
+    pub(crate) fn index(&self) -> Option<&BaseIndex> {
+        self.index.as_ref()
+    }
+
+    /// An index for a file that has no names but those in `filter`, or for any file.
+    pub(crate) fn index_for(&self, filter: Option<NameFilter>) -> BaseIndex {
+        let strs = filter.map(|filter| Arc::new(self.btf.find_strs(filter)));
+        BaseIndex::new(Arc::clone(&self.btf), strs, Arc::clone(&self.dedup))
+    }
+}
+
+/// An index over the types of a base, or over those that one file can ask for.
+#[derive(Debug)]
+pub(crate) struct BaseIndex {
+    btf: Arc<Btf>,
+    /// Where the file's names are among the base's strings; `None` if all types are indexed.
+    strs: Option<Arc<FoundStrs>>,
     table: HashTable<Entry>,
     names: Vec<BaseName>,
     /// Names with several meanings.
     ambiguous: Vec<u32>,
-    /// By type id: the name's number, [`NO_NAME`] for types that others take in whole.
-    name_of: Vec<u32>,
+    /// The ids of types that others do not take in whole, in ascending order, and the numbers of their names. Those with
+    /// a name that the file does not have are left out.
+    name_of: Vec<(u32, u32)>,
     users: OnceLock<BaseUsers>,
     /// Tells indices of one process apart.
     serial: u64,
-    /// How others take in each type, by id. [`UNSET`] for functions, and in a lazy index for prototypes.
+    /// How others take in each type, by id. Unset for functions and variables.
     hashes: Hashes,
-    /// What a lazy index needs to find the types that it has not hashed.
-    unhashed: Option<Unhashed>,
-    /// Functions by name and prototype: hash and id. Not in a lazy index.
-    funcs: OnceLock<HashTable<(u64, u32)>>,
-    dedup: OnceLock<btf_dedup::BaseIndex>,
+    /// The functions.
+    funcs: Vec<u32>,
+    /// Functions by name and prototype: hash and id.
+    funcs_by_hash: OnceLock<HashTable<(u64, u32)>>,
+    dedup: DedupIndex,
 }
 
-/// The types whose contents a lazy index has not hashed.
-#[derive(Debug, Default)]
-struct Unhashed {
-    /// Definitions but the first of each name: the name's number and the id, in ascending order.
-    more_defs: Vec<(u32, u32)>,
-    /// Prototypes: [`shape::proto_key`] and id.
-    protos: HashTable<(u64, u32)>,
-    funcs: FuncChains,
-}
-
-/// Functions by prototype. Making this costs a few instructions for each function, since no name is looked at.
-#[derive(Debug, Default)]
-struct FuncChains {
-    /// By id of the prototype: one more than the index in `funcs` of the last function with it, 0 if there is none.
-    last: Vec<u32>,
-    /// Id, and as in `last` the function before with the same prototype.
-    funcs: Vec<(u32, u32)>,
-}
-
-impl FuncChains {
-    fn push(&mut self, proto: u32, id: u32) {
-        if let Some(last) = self.last.get_mut(proto as usize) {
-            self.funcs.push((id, *last));
-            *last = self.funcs.len() as u32;
-        }
-    }
-
-    /// The functions of a prototype, the last one first.
-    fn of(&self, proto: u32) -> impl Iterator<Item = u32> {
-        let last = self.last.get(proto as usize).copied().unwrap_or(0);
-        let at = |i: u32| self.funcs.get(i.checked_sub(1)? as usize);
-        std::iter::successors(at(last), move |f| at(f.1)).map(|f| f.0)
-    }
-}
+/// In an index for one file, the number of all names that the file does not have. Nothing ever asks for it.
+const OTHER_NAME: u32 = 0;
 
 /// Who refers to whom in the base, reversed: by type id, and by name.
 #[derive(Debug)]
@@ -99,64 +126,43 @@ struct BaseUsers {
     users: Vec<u32>,
 }
 
-/// How to find a type that a lazy index has not hashed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Hint {
-    /// Nothing to go by: all such types are hashed.
-    None,
-    /// A definition with a name: the hash of the name.
-    Definition(Hash),
-    /// A prototype: [`shape::proto_key`].
-    Proto(u64),
-}
-
 impl BaseIndex {
-    /// Indexes all types of `btf` (and of its own base, if it has one). Linear in their number and names: some 30 ms
-    /// for a distribution's kernel. For encoding many files.
-    pub fn new(btf: Arc<Btf>) -> Self {
-        Self::build(btf, false)
-    }
-
-    /// Indexes only what costs little and hashes the rest when it is asked for: some 2 ms for a distribution's kernel.
-    /// Results are those of an index made by [`new`](Self::new). For encoding one file, or a few small ones.
-    pub fn lazy(btf: Arc<Btf>) -> Self {
-        Self::build(btf, true)
-    }
-
-    fn build(btf: Arc<Btf>, lazy: bool) -> Self {
-        let n = btf.n_types() as usize;
+    fn new(btf: Arc<Btf>, strs: Option<Arc<FoundStrs>>, dedup: DedupIndex) -> Self {
         let indexed = Arc::clone(&btf);
-        let mut hasher = Hasher::new(&indexed);
+        let mut hasher = Hasher::new(&indexed, strs.as_deref());
         let mut named: Vec<(u32, bool)> = Vec::new();
         let mut nameless: Vec<u32> = Vec::new();
-        let mut protos: Vec<u32> = Vec::new();
-        let mut funcs = FuncChains {
-            last: vec![0; if lazy { n } else { 0 }],
-            funcs: Vec::new(),
-        };
-        for t in indexed.all_types() {
-            let id = t.id().0;
+        let mut funcs: Vec<u32> = Vec::new();
+        indexed.for_each_type(|t| {
+            let id = t.id();
             match t.kind() {
-                Kind::Func if lazy => funcs.push(t.size_or_type(), id),
                 // Nothing refers to these but decl tags, which see to it themselves.
-                Kind::Func | Kind::Var | Kind::Datasec => {}
-                Kind::FuncProto if lazy => protos.push(id),
-                _ => match by_name_tag(t) {
-                    Some(tag) => {
-                        let hash = shape::by_name(tag, t.name_hash());
-                        hasher.hashes.set(id, hash);
-                        named.push((id, is_forward(t)));
+                Kind::Func => {
+                    if !hasher.is_other(t.name_off().0) {
+                        funcs.push(id.0);
                     }
-                    None => nameless.push(id),
-                },
+                }
+                Kind::Var | Kind::Datasec => {}
+                kind => {
+                    hasher.resolve(t);
+                    let other = hasher.is_ruled_out(id);
+                    if other {
+                        return;
+                    }
+                    match name_tag(kind, t).filter(|_| t.is_named()) {
+                        Some(_) => named.push((id.0, is_forward(t))),
+                        None => nameless.push(id.0),
+                    }
+                }
             }
-        }
+        });
 
-        let expected = named.len() + nameless.len() + if lazy { 0 } else { named.len() };
-        let mut table = Table(HashTable::with_capacity(expected));
+        let mut table = Table(HashTable::with_capacity(named.len() * 2 + nameless.len()));
         let mut names: Vec<BaseName> = Vec::new();
-        let mut name_of = vec![NO_NAME; n];
-        let mut more_defs = Vec::new();
+        if strs.is_some() {
+            names.push(BaseName::default());
+        }
+        let mut name_of = Vec::with_capacity(named.len());
         for &(id, is_forward) in &named {
             let hash = hasher.of(TypeId(id));
             let next = names.len() as u32;
@@ -164,7 +170,7 @@ impl BaseIndex {
             if no == next {
                 names.push(BaseName::default());
             }
-            name_of[id as usize] = no;
+            name_of.push((id, no));
             let name = &mut names[no as usize];
             if is_forward {
                 if name.fwd == 0 {
@@ -175,49 +181,35 @@ impl BaseIndex {
             name.n_defs += 1;
             if name.def == 0 {
                 name.def = id;
-            } else {
-                more_defs.push((no, id));
             }
         }
         // Of equal types the first stands for all.
         for id in nameless {
-            hasher.resolve(id);
             table.insert(hasher.of(TypeId(id)), NodeId::base(id), NO_NAME);
         }
-        let ambiguous = ambiguous(&indexed, &table, &names, &named, &name_of);
-        let unhashed = if lazy {
-            more_defs.sort_unstable();
-            let mut by_key = HashTable::with_capacity(protos.len());
-            for t in protos.into_iter().filter_map(|id| indexed.ty(TypeId(id))) {
-                let key = hasher.proto_key(t);
-                by_key.insert_unique(key, (key, t.id().0), |p: &(u64, u32)| p.0);
+        let ambiguous = ambiguous(&indexed, &table, &names, &name_of);
+        for (&(id, no), (_, is_forward)) in name_of.iter().zip(named) {
+            if let Some(t) = indexed.ty(TypeId(id))
+                && !is_forward
+                && !hasher.is_foreign(t, false)
+            {
+                table.insert(hasher.content(t), NodeId::base(id), no);
             }
-            Some(Unhashed {
-                more_defs,
-                protos: by_key,
-                funcs,
-            })
-        } else {
-            for (id, _) in named.into_iter().filter(|(_, is_forward)| !is_forward) {
-                if let Some(t) = indexed.ty(TypeId(id)) {
-                    let (hash, no) = (hasher.content(t), name_of[id as usize]);
-                    table.insert(hash, NodeId::base(id), no);
-                }
-            }
-            None
-        };
+        }
+        let hashes = hasher.hashes;
         Self {
             btf,
+            strs,
             table: table.0,
             names,
             ambiguous,
             name_of,
             users: OnceLock::new(),
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
-            hashes: hasher.hashes,
-            unhashed,
-            funcs: OnceLock::new(),
-            dedup: OnceLock::new(),
+            hashes,
+            funcs,
+            funcs_by_hash: OnceLock::new(),
+            dedup,
         }
     }
 
@@ -227,14 +219,11 @@ impl BaseIndex {
             let t = self.btf.ty(TypeId(id));
             t.is_some_and(|t| t.size_or_type() == proto && t.vlen() == 0 && t.name() == name)
         };
-        if let Some(unhashed) = &self.unhashed {
-            return unhashed.funcs.of(proto).filter(is_it).min();
-        }
         let key = |name: u64, proto: u32| shape::fold(name, u64::from(proto) | 1 << 32);
-        let funcs = self.funcs.get_or_init(|| {
-            let mut funcs = HashTable::new();
-            let is_func = |t: &Type<'_>| t.kind() == Kind::Func;
-            for t in self.btf.all_types().filter(is_func) {
+        let funcs = self.funcs_by_hash.get_or_init(|| {
+            let mut funcs = HashTable::with_capacity(self.funcs.len());
+            let ids = self.funcs.iter().map(|&id| TypeId(id));
+            for t in ids.filter_map(|id| self.btf.ty(id)) {
                 let key = key(t.name_hash(), t.size_or_type());
                 funcs.insert_unique(key, (key, t.id().0), |f: &(u64, u32)| f.0);
             }
@@ -245,14 +234,13 @@ impl BaseIndex {
         same.map(|f| f.1).filter(is_it).min()
     }
 
-    /// The hash by which others take in a type.
+    /// The hash by which others take in a type; `None` if the file has no such type.
     pub(crate) fn hash_of(&self, id: u32) -> Option<Hash> {
-        let hash = self.hashes.get(id)?;
-        if hash != UNSET {
-            return Some(hash);
+        match self.hashes.slot(id)? {
+            OTHER => None,
+            UNSET => Some(content(self.btf.ty(TypeId(id))?, &self.hashes)),
+            _ => self.hashes.get(id),
         }
-        let t = self.btf.ty(TypeId(id))?;
-        Some(content(t, &self.hashes))
     }
 
     /// The index for comparing graphs, made when it is first needed.
@@ -271,30 +259,37 @@ impl BaseIndex {
 
     /// The name under which others refer to a type.
     pub(crate) fn name_of(&self, id: u32) -> Option<u32> {
-        self.name_of
-            .get(id as usize)
-            .copied()
-            .filter(|&no| no != NO_NAME)
+        if let Ok(at) = self.name_of.binary_search_by_key(&id, |named| named.0) {
+            return Some(self.name_of[at].1);
+        }
+        self.is_other_name(id).then_some(OTHER_NAME)
     }
 
-    /// Calls `f` with the name's number and the id of each definition and declaration.
+    /// Whether a type is known by a name that the file does not have.
+    fn is_other_name(&self, id: u32) -> bool {
+        let t = || self.btf.ty(TypeId(id));
+        self.hashes.slot(id) == Some(OTHER) && t().and_then(by_name_tag).is_some()
+    }
+
+    /// Calls `f` with the number of the name, if the file has it, and the id of each definition and declaration.
     pub(crate) fn definitions(&self, mut f: impl FnMut(u32, u32)) {
-        for (id, &no) in (0u32..).zip(&self.name_of) {
-            if no != NO_NAME {
-                f(no, id);
-            }
-        }
+        self.name_of.iter().for_each(|&(id, no)| f(no, id));
     }
 
     fn users(&self) -> &BaseUsers {
         self.users.get_or_init(|| {
             // Users of a name stand behind those of the types.
-            let n = self.name_of.len();
-            let slot = |r: TypeId| match self.name_of.get(r.0 as usize) {
-                Some(&NO_NAME) => Some(r.0 as usize),
-                Some(&no) => Some(n + no as usize),
-                None => None,
-            };
+            let n = self.btf.n_types() as usize;
+            let mut slots: Vec<u32> = (0..n as u32).collect();
+            for (id, slot) in (0..).zip(&mut slots) {
+                if self.is_other_name(id) {
+                    *slot = n as u32 + OTHER_NAME;
+                }
+            }
+            for &(id, no) in &self.name_of {
+                slots[id as usize] = n as u32 + no;
+            }
+            let slot = |r: TypeId| slots.get(r.0 as usize).map(|&slot| slot as usize);
             let mut starts = vec![0u32; n + self.names.len() + 2];
             for t in self.btf.all_types() {
                 t.for_each_ref(|r| {
@@ -329,53 +324,32 @@ impl BaseIndex {
     /// Types that refer to a struct, union or enum of this name.
     pub(crate) fn users_of_name(&self, no: u32, f: impl FnMut(u32)) {
         let u = self.users();
-        let s = self.name_of.len() + no as usize;
+        let s = self.btf.n_types() as usize + no as usize;
         let range = u.starts[s] as usize..u.starts[s + 1] as usize;
         u.users[range].iter().copied().for_each(f);
     }
 
+    /// The number by which a worker knows whether what it remembers of an index is of this one; 0 if the index is so
+    /// small that there is nothing to be gained.
     pub(crate) fn serial(&self) -> u64 {
-        self.serial
+        if self.strs.is_some() { 0 } else { self.serial }
     }
 
     /// The BTF that is indexed.
-    pub fn btf(&self) -> &Arc<Btf> {
+    pub(crate) fn btf(&self) -> &Arc<Btf> {
         &self.btf
+    }
+
+    /// Where the file's names are among the base's strings, if that was looked for.
+    pub(crate) fn strs(&self) -> Option<&Arc<FoundStrs>> {
+        self.strs.as_ref()
     }
 
     /// The node of this hash, and the number of its name.
     #[inline]
-    pub(crate) fn find(&self, hash: Hash, hint: Hint) -> Option<(NodeId, u32)> {
-        let found = self.table.find(hash.a, |e| e.hash == hash);
-        match (found, &self.unhashed) {
-            (Some(e), _) => Some((e.node, e.name_no)),
-            (None, None) => None,
-            (None, Some(unhashed)) => self.find_unhashed(unhashed, hash, hint),
-        }
-    }
-
-    fn find_unhashed(&self, unhashed: &Unhashed, hash: Hash, hint: Hint) -> Option<(NodeId, u32)> {
-        let is_it = |&id: &u32| {
-            let t = self.btf.ty(TypeId(id));
-            t.is_some_and(|t| content(t, &self.hashes) == hash)
-        };
-        match hint {
-            Hint::None => None,
-            Hint::Definition(name) => {
-                let no = self.table.find(name.a, |e| e.hash == name)?.name_no;
-                let first = self.names.get(no as usize)?.def;
-                let from = unhashed.more_defs.partition_point(|d| d.0 < no);
-                let more = unhashed.more_defs[from..].iter();
-                let more = more.take_while(|d| d.0 == no).map(|d| d.1);
-                let mut defs = std::iter::once(first).filter(|&id| id != 0).chain(more);
-                Some((NodeId::base(defs.find(is_it)?), no))
-            }
-            Hint::Proto(key) => {
-                let protos = unhashed.protos.iter_hash(key);
-                let protos = protos.filter(|p| p.0 == key).map(|p| p.1);
-                Some((NodeId::base(protos.filter(is_it).min()?), NO_NAME))
-            }
-        }
+    pub(crate) fn find(&self, hash: Hash) -> Option<(NodeId, u32)> {
+        let found = self.table.find(hash.a, |e| e.hash == hash)?;
+        Some((found.node, found.name_no))
     }
 
     pub(crate) fn names(&self) -> &[BaseName] {
@@ -404,14 +378,8 @@ impl Table {
     }
 }
 
-/// Names that stand for several types. `named`: the types that have a name.
-fn ambiguous(
-    btf: &Btf,
-    table: &Table,
-    names: &[BaseName],
-    named: &[(u32, bool)],
-    name_of: &[u32],
-) -> Vec<u32> {
+/// Names that stand for several types.
+fn ambiguous(btf: &Btf, table: &Table, names: &[BaseName], name_of: &[(u32, u32)]) -> Vec<u32> {
     let several = |n: &BaseName| n.n_defs > 1 || (n.n_defs > 0 && n.fwd != 0);
     let mut ambiguous: Vec<u32> = names
         .iter()
@@ -420,11 +388,14 @@ fn ambiguous(
         .map(|(_, no)| no)
         .collect();
     // A struct and a union of one name.
-    let named = named.iter().filter_map(|n| btf.ty(TypeId(n.0)));
-    for t in named.filter(|t| t.kind() == Kind::Union) {
-        let hash = shape::by_name(Tag::StructName, t.name_hash());
-        if let Some(other) = table.find(hash) {
-            ambiguous.extend([name_of[t.id().0 as usize], other.name_no]);
+    for &(id, no) in name_of {
+        if let Some(t) = btf.ty(TypeId(id))
+            && t.kind() == Kind::Union
+        {
+            let hash = shape::by_name(Tag::StructName, t.name_hash());
+            if let Some(other) = table.find(hash) {
+                ambiguous.extend([no, other.name_no]);
+            }
         }
     }
     ambiguous.sort_unstable();
@@ -433,16 +404,21 @@ fn ambiguous(
 }
 
 /// The tag under which others refer to this type by name, if they do.
-pub(crate) fn by_name_tag(t: Type<'_>) -> Option<Tag> {
-    let tag = match t.kind() {
-        Kind::Struct => Tag::StructName,
-        Kind::Union => Tag::UnionName,
-        Kind::Fwd if t.kind_flag() => Tag::UnionName,
-        Kind::Fwd => Tag::StructName,
-        Kind::Enum | Kind::Enum64 => Tag::EnumName,
-        _ => return None,
-    };
-    t.is_named().then_some(tag)
+fn by_name_tag(t: Type<'_>) -> Option<Tag> {
+    name_tag(t.kind(), t).filter(|_| t.is_named())
+}
+
+/// As [`by_name_tag`], whether or not the type has a name.
+#[inline]
+fn name_tag(kind: Kind, t: Type<'_>) -> Option<Tag> {
+    match kind {
+        Kind::Struct => Some(Tag::StructName),
+        Kind::Union => Some(Tag::UnionName),
+        Kind::Fwd if t.kind_flag() => Some(Tag::UnionName),
+        Kind::Fwd => Some(Tag::StructName),
+        Kind::Enum | Kind::Enum64 => Some(Tag::EnumName),
+        _ => None,
+    }
 }
 
 fn is_forward(t: Type<'_>) -> bool {
@@ -456,41 +432,69 @@ fn is_forward(t: Type<'_>) -> bool {
 /// Hashes types of a BTF, each once.
 struct Hasher<'b> {
     btf: &'b Btf,
-    /// How others take in a type, by id: by name where it has one that counts, else by content. Unset where that is
-    /// not known yet. Names come first.
+    /// The names that matter; all if `None`.
+    strs: Option<&'b FoundStrs>,
     hashes: Hashes,
     stack: Vec<u32>,
 }
 
-const UNSET: Hash = Hash { a: 0, b: 0 };
+/// The slot of a type that is not hashed.
+const UNSET: u32 = 0;
 
-/// A hash for each type. Fresh memory of the system is zero, and so is [`UNSET`]: where nothing is hashed, no memory is
-/// touched.
+/// The slot of a type that the file does not have.
+const OTHER: u32 = 1;
+
+/// The slot of a type that waits for what it refers to.
+const OPEN: u32 = u32::MAX;
+
+/// How others take in each type: by name where it has one that counts, else by content.
 #[derive(Debug)]
-struct Hashes(Vec<[u64; 2]>);
+struct Hashes {
+    /// By type id: [`UNSET`], [`OTHER`], [`OPEN`], or two more than the index in `list`. Fresh memory of the system is zero, so
+    /// that little is touched where little is hashed.
+    slots: Vec<u32>,
+    list: Vec<Hash>,
+}
 
 impl Hashes {
     fn new(n: usize) -> Self {
-        Self(vec![[0; 2]; n])
+        Self {
+            slots: vec![UNSET; n],
+            // Memory that is not used costs nothing, growing does.
+            list: Vec::with_capacity(n),
+        }
+    }
+
+    #[inline]
+    fn slot(&self, id: u32) -> Option<u32> {
+        self.slots.get(id as usize).copied()
     }
 
     #[inline]
     fn get(&self, id: u32) -> Option<Hash> {
-        self.0.get(id as usize).map(|&[a, b]| Hash { a, b })
+        let at = self.slot(id)?.checked_sub(2)?;
+        self.list.get(at as usize).copied()
     }
 
     #[inline]
     fn set(&mut self, id: u32, hash: Hash) {
-        self.0[id as usize] = [hash.a, hash.b];
+        self.list.push(hash);
+        self.slots[id as usize] = self.list.len() as u32 + 1;
+    }
+
+    #[inline]
+    fn rule_out(&mut self, id: u32) {
+        self.slots[id as usize] = OTHER;
     }
 }
 
 impl<'b> Hasher<'b> {
-    fn new(btf: &'b Btf) -> Self {
+    fn new(btf: &'b Btf, strs: Option<&'b FoundStrs>) -> Self {
         let mut hashes = Hashes::new(btf.n_types() as usize);
         hashes.set(0, Hash::VOID);
         Self {
             btf,
+            strs,
             hashes,
             stack: Vec::new(),
         }
@@ -500,72 +504,127 @@ impl<'b> Hasher<'b> {
         self.hashes.get(id.0).unwrap_or(Hash::VOID)
     }
 
-    /// Makes sure that a type is hashed.
-    fn resolve(&mut self, id: u32) {
-        self.stack.push(id);
-        while let Some(&top) = self.stack.last() {
-            if self.of(TypeId(top)) != UNSET {
-                self.stack.pop();
-                continue;
+    fn is_ruled_out(&self, id: TypeId) -> bool {
+        self.hashes.slot(id.0) == Some(OTHER)
+    }
+
+    #[inline(always)]
+    fn is_other(&self, off: u32) -> bool {
+        self.strs.is_some_and(|strs| strs.is_other(StrOff(off)))
+    }
+
+    /// Whether the file certainly does not have a type, because of a name in it or of a type that it refers to. With
+    /// `by_name`, types that have a name that counts are judged by it alone.
+    #[inline(always)]
+    fn is_foreign(&self, t: Type<'_>, by_name: bool) -> bool {
+        let &[name, _, third, ref tail @ ..] = t.words() else {
+            return false;
+        };
+        if self.strs.is_none() {
+            return false;
+        }
+        let other = |off: u32| self.is_other(off);
+        let out = |id: u32| self.hashes.slot(id) == Some(OTHER);
+        match t.kind() {
+            // Not all values of tags come from the file's names.
+            Kind::Ptr | Kind::Const | Kind::Volatile | Kind::Restrict | Kind::DeclTag => out(third),
+            Kind::Typedef | Kind::TypeTag | Kind::Func | Kind::Var => other(name) || out(third),
+            Kind::Array => tail.iter().take(2).any(|&id| out(id)),
+            Kind::FuncProto => {
+                let mut params = tail.as_chunks::<2>().0.iter();
+                out(third) || params.any(|&[name, ty]| other(name) || out(ty))
             }
-            let depth = self.stack.len();
-            let Some(t) = self.btf.ty(TypeId(top)) else {
-                return;
+            _ if other(name) => true,
+            _ if by_name && t.is_named() => false,
+            Kind::Struct | Kind::Union => {
+                let mut members = tail.as_chunks::<3>().0.iter();
+                members.any(|&[name, ty, _]| other(name) || out(ty))
+            }
+            Kind::Enum => tail.as_chunks::<2>().0.iter().any(|&[name, _]| other(name)),
+            Kind::Enum64 => tail
+                .as_chunks::<3>()
+                .0
+                .iter()
+                .any(|&[name, ..]| other(name)),
+            _ => false,
+        }
+    }
+
+    /// Hashes a type or rules it out. If that takes types that are neither yet, puts it on the stack and these above it
+    /// instead.
+    #[inline]
+    fn try_hash(&mut self, t: Type<'_>) {
+        let id = t.id().0;
+        if self.is_foreign(t, true) {
+            self.hashes.rule_out(id);
+            return;
+        }
+        if let Some(tag) = by_name_tag(t) {
+            self.hashes.set(id, shape::by_name(tag, t.name_hash()));
+            return;
+        }
+        let (mut unset, mut open) = (false, false);
+        t.for_each_ref(|r| match self.hashes.slot(r.0) {
+            Some(UNSET) => unset = true,
+            Some(OPEN) => open = true,
+            _ => {}
+        });
+        if open {
+            // A cycle without a name in it: no DWARF type hashes like that, so anything unique will do.
+            let hash = Hash {
+                a: u64::from(id) << 1 | 1,
+                b: !u64::from(id),
             };
+            self.hashes.set(id, hash);
+        } else if !unset {
+            self.hashes.set(id, self.content(t));
+        } else {
+            self.hashes.slots[id as usize] = OPEN;
+            self.stack.push(id);
             let (hashes, stack) = (&self.hashes, &mut self.stack);
             t.for_each_ref(|r| {
-                if hashes.get(r.0) == Some(UNSET) {
+                if hashes.slot(r.0) == Some(UNSET) {
                     stack.push(r.0);
                 }
             });
-            let hash = if depth > self.hashes.0.len() {
-                // A cycle without a name in it: no DWARF type hashes like that, so anything unique will do.
-                self.stack.truncate(depth);
-                Hash {
-                    a: u64::from(top) << 1 | 1,
-                    b: !u64::from(top),
-                }
-            } else if self.stack.len() == depth {
-                self.content(t)
-            } else {
-                continue;
-            };
-            self.hashes.set(top, hash);
-            self.stack.pop();
+        }
+    }
+
+    /// Makes sure that a type is hashed or ruled out.
+    #[inline]
+    fn resolve(&mut self, t: Type<'_>) {
+        if self.hashes.slot(t.id().0) == Some(UNSET) {
+            self.try_hash(t);
+            if !self.stack.is_empty() {
+                self.resolve_stack();
+            }
+        }
+    }
+
+    #[cold]
+    fn resolve_stack(&mut self) {
+        while let Some(top) = self.stack.pop() {
+            if let (Some(UNSET | OPEN), Some(t)) = (self.hashes.slot(top), self.btf.ty(TypeId(top)))
+            {
+                self.try_hash(t);
+            }
         }
     }
 
     fn content(&self, t: Type<'_>) -> Hash {
         content(t, &self.hashes)
     }
-
-    /// The key of a prototype whose references are hashed.
-    fn proto_key(&self, t: Type<'_>) -> u64 {
-        let params = t.params();
-        let ends = (params.clone().next(), params.clone().last());
-        let [first, last] = [ends.0, ends.1].map(|p| p.map_or(Hash::VOID, |p| self.of(p.type_id)));
-        let ret = self.of(TypeId(t.size_or_type()));
-        shape::proto_key(params.len(), ret, first, last)
-    }
 }
 
 /// The hash of a type's content, given how others take in each type that is hashed.
 fn content(t: Type<'_>, hashes: &Hashes) -> Hash {
     let of = |id: TypeId| hashes.get(id.0).unwrap_or(Hash::VOID);
-    let child = |id: TypeId| match of(id) {
-        // Only a prototype can be left, behind a function.
-        UNSET if t.kind() == Kind::Func => match t.btf().ty(id) {
-            Some(u) if u.kind() == Kind::FuncProto => content(u, hashes),
-            _ => UNSET,
-        },
-        hash => hash,
-    };
     let name = match by_name_tag(t) {
         // What has a name is known by it; see `shape::composite`.
         Some(_) => of(t.id()).a,
         None => t.name_hash(),
     };
-    let target = child(t.type_id().unwrap_or(TypeId::VOID));
+    let target = of(t.type_id().unwrap_or(TypeId::VOID));
     match t.kind() {
         Kind::Int => {
             let data = t.words().get(3).copied().unwrap_or(0);
@@ -579,7 +638,7 @@ fn content(t: Type<'_>, hashes: &Hashes) -> Hash {
         Kind::TypeTag => shape::type_tag(name, t.kind_flag(), target),
         Kind::Typedef => shape::typedef(name, target),
         Kind::Array => match t.array() {
-            Some(a) => shape::array(child(a.elem), child(a.index), a.nelems),
+            Some(a) => shape::array(of(a.elem), of(a.index), a.nelems),
             None => Hash::VOID,
         },
         Kind::Struct | Kind::Union => {
@@ -591,13 +650,7 @@ fn content(t: Type<'_>, hashes: &Hashes) -> Hash {
             let mut m = shape::composite(tag, name, t.size_or_type());
             for f in t.members() {
                 let name = t.btf().str_hash(f.name_off);
-                shape::member(
-                    &mut m,
-                    name,
-                    f.bit_offset,
-                    f.bitfield_size,
-                    child(f.type_id),
-                );
+                shape::member(&mut m, name, f.bit_offset, f.bitfield_size, of(f.type_id));
             }
             shape::composite_end(m, t.vlen() as usize, t.kind_flag())
         }
@@ -619,7 +672,7 @@ fn content(t: Type<'_>, hashes: &Hashes) -> Hash {
             let mut m = shape::func_proto(target);
             for p in t.params() {
                 let name = t.btf().str_hash(p.name_off);
-                shape::param(&mut m, name, child(p.type_id));
+                shape::param(&mut m, name, of(p.type_id));
             }
             m.done()
         }

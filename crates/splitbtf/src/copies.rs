@@ -677,5 +677,8 @@ pub(crate) fn like(btf: &Btf) -> Btf {
         None => Btf::new_empty(btf.endian()),
     };
     new.set_endian(btf.endian());
+    if let Some(strs) = btf.base_strs() {
+        new.set_base_strs(Arc::clone(strs));
+    }
     new
 }

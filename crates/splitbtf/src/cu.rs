@@ -6,7 +6,7 @@ use dwarf_reader::{Str, TypeDie, TypeTag, Unit};
 use gimli::constants as c;
 use hashbrown::HashTable;
 
-use crate::base::{BaseIndex, Hint};
+use crate::base::BaseIndex;
 use crate::diag::{Diag, DiagKind};
 use crate::features::Features;
 use crate::shape::{self, Hash, Tag, name_hash};
@@ -119,15 +119,6 @@ pub(crate) struct PlainMember {
     pub(crate) ty: u32,
 }
 
-/// How a base finds a definition.
-fn definition_hint(name: Str, by_name: Hash) -> Hint {
-    if name.is_none() {
-        Hint::None
-    } else {
-        Hint::Definition(by_name)
-    }
-}
-
 /// Entries of [`Worker::near`]: 384 KiB, which leaves room in a second-level cache of 1 MiB.
 const NEAR: usize = 1 << 14;
 
@@ -157,10 +148,10 @@ impl Spare {
     fn take(base: u64) -> Self {
         let mut spare = SPARE.take().unwrap_or_default();
         spare.unit.forget_file();
-        if base != 0 && (spare.base != base || spare.near.is_empty()) {
+        if spare.base != base {
             spare.near.clear();
             spare.near.resize(
-                NEAR,
+                if base == 0 { 0 } else { NEAR },
                 Seen {
                     hash: Hash::default(),
                     node: NodeId::VOID,
@@ -213,7 +204,7 @@ pub(crate) struct Worker<'f, 's> {
     scratch: Vec<PlainMember>,
     words: Vec<u32>,
     /// Types of the base that were found lately, by the low bits of their hashes: most of a module's types are those
-    /// of the module before, and the base's own table is too large to stay in a core's cache.
+    /// of the module before, and the base's own table is too large to stay in a core's cache. Empty where that is small.
     near: Vec<Seen>,
     /// Typedefs are known by their names, as structs are.
     pub(crate) typedefs_by_name: bool,
@@ -380,27 +371,25 @@ impl<'f, 's> Worker<'f, 's> {
         }
     }
 
-    /// What is known of a hash, unless it may be of a definition with a name or of a prototype.
     #[inline]
     fn find(&mut self, hash: Hash) -> Option<Seen> {
-        self.find_by(hash, || Hint::None)
-    }
-
-    /// What is known of a hash; `hint` says how the base finds types that it has not hashed.
-    #[inline]
-    fn find_by(&mut self, hash: Hash, hint: impl FnOnce() -> Hint) -> Option<Seen> {
         if let Some(base) = self.base {
-            let near = &mut self.near[hash.b as usize % NEAR];
-            if near.hash == hash {
-                return Some(*near);
+            let near = self.near.get_mut(hash.b as usize % NEAR);
+            if let Some(near) = &near
+                && near.hash == hash
+            {
+                return Some(**near);
             }
-            if let Some((node, name_no)) = base.find(hash, hint()) {
-                *near = Seen {
+            if let Some((node, name_no)) = base.find(hash) {
+                let seen = Seen {
                     hash,
                     node,
                     name_no,
                 };
-                return Some(*near);
+                if let Some(near) = near {
+                    *near = seen;
+                }
+                return Some(seen);
             }
         }
         self.seen.find(hash.a, |s| s.hash == hash).copied()
@@ -981,8 +970,7 @@ impl<'f, 's> Worker<'f, 's> {
             shape::member(&mut m, self.text.hash(p.name), p.bit_off, p.width, ty);
         }
         let hash = shape::composite_end(m, self.scratch.len(), kind_flag);
-        let hint = || definition_hint(name, by_name);
-        let seen = match self.find_by(hash, hint) {
+        let seen = match self.find(hash) {
             Some(seen) => seen,
             None => {
                 let name_no = if name.is_none() {
@@ -1059,8 +1047,7 @@ impl<'f, 's> Worker<'f, 's> {
             m.words(self.text.hash(e.name), value);
         }
         let hash = m.done();
-        let hint = || definition_hint(name, by_name);
-        let seen = match self.find_by(hash, hint) {
+        let seen = match self.find(hash) {
             Some(seen) => seen,
             None => {
                 let name_no = if name.is_none() {
@@ -1130,16 +1117,7 @@ impl<'f, 's> Worker<'f, 's> {
             shape::param(&mut m, name_hash(b""), Hash::VOID);
         }
         let hash = m.done();
-        let ends = match (t.n, t.flag) {
-            (0, _) => [Hash::VOID; 2],
-            (_, true) => [self.child(self.unit.params[first].ty), Hash::VOID],
-            (n, false) => {
-                [first, first + n as usize - 1].map(|p| self.child(self.unit.params[p].ty))
-            }
-        };
-        let n = t.n as usize + usize::from(t.flag);
-        let key = shape::proto_key(n, self.child(t.ty), ends[0], ends[1]);
-        let seen = match self.find_by(hash, || Hint::Proto(key)) {
+        let seen = match self.find(hash) {
             Some(seen) => seen,
             None => {
                 let mut words = std::mem::take(&mut self.words);
@@ -1174,12 +1152,7 @@ impl<'f, 's> Worker<'f, 's> {
             shape::param(&mut m, self.text.hash(*name), ty.hash);
         }
         let hash = m.done();
-        let end = |p: Option<&(Str, Local)>| p.map_or(Hash::VOID, |p| p.1.hash);
-        let hint = || {
-            let (first, last) = (end(params.first()), end(params.last()));
-            Hint::Proto(shape::proto_key(params.len(), ret.hash, first, last))
-        };
-        if let Some(seen) = self.find_by(hash, hint) {
+        if let Some(seen) = self.find(hash) {
             return (seen.node, hash);
         }
         if let Some(seen) = self.seen_protos.find(hash.a, |s| s.hash == hash) {

@@ -15,15 +15,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use btf_builder::{Btf, Endian};
+use btf_builder::{Btf, Endian, NameFilter};
 use dwarf_reader::{At, NoRelocations, Relocate, Root, Sections, Str, Unit, UnitHeader, UnitKind};
 use elf_io::{Elf, FileMap};
+use rayon::prelude::*;
 
 use crate::assemble::{Assembly, Ids, bad_names};
-use crate::base::BaseIndex;
+use crate::base::{Base, BaseIndex};
 use crate::copies::{Copies, CuOut, Ground, like};
 use crate::cu::{NameSet, Worker};
 use crate::diag::{Diag, DiagKind, Skipped};
@@ -33,7 +34,7 @@ use crate::func::{Abi, Functions, Judge, State, Verdict};
 use crate::input::{Debug, Relocator};
 use crate::settle::{self, Taint};
 use crate::store::{Frozen, Key, NodeId, Store};
-use crate::text::{Extra, Text};
+use crate::text::{Extra, Text, synthetic};
 use crate::vars::{self, VarRec, VarSections};
 
 /// What to encode and how.
@@ -151,7 +152,7 @@ fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 ///
 /// # Errors
 /// If the file cannot be read, its DWARF not understood, or its types not expressed.
-pub fn encode(path: &Path, base: Option<&BaseIndex>, options: &Options) -> Result<Encoded> {
+pub fn encode(path: &Path, base: Option<&Base>, options: &Options) -> Result<Encoded> {
     let file = FileMap::open(path).map_err(|e| Error::new(path, e))?;
     encode_bytes(file.bytes(), base, options).map_err(|kind| Error {
         path: path.to_owned(),
@@ -165,7 +166,7 @@ pub fn encode(path: &Path, base: Option<&BaseIndex>, options: &Options) -> Resul
 /// As [`encode`].
 pub fn encode_bytes(
     data: &[u8],
-    base: Option<&BaseIndex>,
+    base: Option<&Base>,
     options: &Options,
 ) -> std::result::Result<Encoded, ErrorKind> {
     let start = Instant::now();
@@ -180,10 +181,14 @@ pub fn encode_bytes(
     }
     let debug = Debug::read(&elf)?;
     let sections = debug.sections();
+    let own_index = OnceLock::new();
     let mut file = File {
         elf: &elf,
         sections: &sections,
-        base,
+        base_btf: base.map(Base::btf),
+        base: base.and_then(Base::index),
+        unindexed: base.filter(|base| base.index().is_none()),
+        own_index: &own_index,
         options,
         endian,
         phases: Vec::new(),
@@ -199,7 +204,11 @@ pub fn encode_bytes(
 struct File<'f> {
     elf: &'f Elf<'f>,
     sections: &'f Sections<'f>,
+    base_btf: Option<&'f Arc<Btf>>,
     base: Option<&'f BaseIndex>,
+    /// A base of which `own_index` has yet to be made.
+    unindexed: Option<&'f Base>,
+    own_index: &'f OnceLock<BaseIndex>,
     options: &'f Options,
     endian: Endian,
     phases: Vec<(&'static str, Duration)>,
@@ -209,11 +218,14 @@ struct File<'f> {
 
 impl<'f> File<'f> {
     fn new_btf(&self) -> Btf {
-        let mut btf = match self.base {
-            Some(base) => Btf::new_split(Arc::clone(base.btf())),
+        let mut btf = match self.base_btf {
+            Some(base) => Btf::new_split(Arc::clone(base)),
             None => Btf::new_empty(self.endian),
         };
         btf.set_endian(self.endian);
+        if let Some(strs) = self.base.and_then(BaseIndex::strs) {
+            btf.set_base_strs(Arc::clone(strs));
+        }
         btf
     }
 
@@ -277,6 +289,18 @@ impl<'f> File<'f> {
             .map(|h| h.end - h.off)
             .sum();
         let threads = self.threads(groups.len(), bytes);
+        let mut ahead = Vec::new();
+        if let Some(base) = self.unindexed.take() {
+            ahead = self.read_ahead(groups, relocator, threads);
+            self.phases.push(("read", start.elapsed()));
+            let start = Instant::now();
+            // True signatures have names that are put together later on.
+            let composed = self.options.features.true_signature;
+            let names = (!composed).then(|| self.names(&ahead, &functions, text));
+            self.base = Some(self.own_index.get_or_init(|| base.index_for(names)));
+            self.phases.push(("index base", start.elapsed()));
+        }
+        let start = Instant::now();
         let names = self.base.map_or(0, |b| b.names().len() as u32);
         let store = Store::new(threads, names);
 
@@ -301,9 +325,17 @@ impl<'f> File<'f> {
                 let cu = next.fetch_add(1, Ordering::Relaxed);
                 let Some(group) = groups.get(cu) else { break };
                 let cu = cu as u32;
-                if let Err(e) = w.unit.read(self.sections, group, &mut relocate, &|root| {
-                    self.options.keeps(root)
-                }) {
+                let unit = ahead.get(cu as usize).and_then(|unit| lock(unit).take());
+                let read = match unit {
+                    Some(unit) => {
+                        w.unit = unit;
+                        Ok(())
+                    }
+                    None => w.unit.read(self.sections, group, &mut relocate, &|root| {
+                        self.options.keeps(root)
+                    }),
+                };
+                if let Err(e) = read {
                     // Others need not go on either, but CUs before this one must still be looked at.
                     out.stop = Some(Stop {
                         cu,
@@ -522,6 +554,61 @@ impl<'f> File<'f> {
             stats,
             no_dwarf: false,
         })
+    }
+
+    /// All units, read before it is known what the base has of their types. Where one cannot be read there is none, for
+    /// the error to be found in its turn.
+    fn read_ahead<R: Relocate + Send>(
+        &self,
+        groups: &[&[UnitHeader]],
+        relocator: &(dyn Fn() -> R + Sync),
+        threads: usize,
+    ) -> Vec<Mutex<Option<Unit>>> {
+        let read = |relocate: &mut R, group: &&[UnitHeader]| {
+            let mut unit = Unit::default();
+            let keep = |root: &Root<'_>| self.options.keeps(root);
+            let read = unit.read(self.sections, group, relocate, &keep);
+            Mutex::new(read.is_ok().then_some(unit))
+        };
+        if threads > 1 {
+            let units = groups.par_iter().map_init(relocator, read);
+            return units.collect();
+        }
+        let mut relocate = relocator();
+        groups
+            .iter()
+            .map(|group| read(&mut relocate, group))
+            .collect()
+    }
+
+    /// All names of the file that may be looked up in the base.
+    fn names(
+        &self,
+        units: &[Mutex<Option<Unit>>],
+        functions: &Functions<'_>,
+        text: Text<'_>,
+    ) -> NameFilter {
+        let mut n = 0;
+        for unit in units {
+            if let Some(unit) = &*lock(unit) {
+                unit.for_each_name(|_, _| n += 1);
+            }
+        }
+        let symbols = functions.groups.iter().map(|group| group.name);
+        let symbols = symbols.chain(functions.syms.iter().map(|sym| sym.name));
+        let sections = self.elf.sections().iter().map(|section| section.name);
+        // Most names are there several times.
+        let mut names = NameFilter::with_capacity(n / 2 + functions.syms.len());
+        symbols.chain(sections).for_each(|name| names.insert(name));
+        synthetic::NAMES.iter().for_each(|name| names.insert(name));
+        for unit in units {
+            if let Some(unit) = &*lock(unit) {
+                unit.for_each_name(|name, _| names.insert(text.bytes(name)));
+                let tags = unit.decl_tags.iter();
+                tags.for_each(|tag| names.insert(text.bytes(tag.value)));
+            }
+        }
+        names
     }
 
     /// The first DIE that has each of these names. Reads the file once more, since nothing kept the places.

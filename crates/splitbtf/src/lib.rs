@@ -5,7 +5,7 @@
 //! use splitbtf::{Options, encode};
 //! let options = Options::default();
 //! let vmlinux = encode("vmlinux".as_ref(), None, &options)?;
-//! let base = splitbtf::BaseIndex::new(std::sync::Arc::new(vmlinux.btf));
+//! let base = splitbtf::Base::indexed(std::sync::Arc::new(vmlinux.btf));
 //! let module = encode("fs/btrfs/btrfs.ko".as_ref(), Some(&base), &options)?;
 //! std::fs::write("btrfs.btf", module.btf.to_bytes())?;
 //! # Ok(()) }
@@ -30,7 +30,7 @@ mod store;
 mod text;
 mod vars;
 
-pub use base::BaseIndex;
+pub use base::Base;
 pub use diag::{Diag, DiagKind, Mismatch, SkipReason, Skipped};
 pub use encode::{Encoded, Options, Stats, encode, encode_bytes};
 pub use error::{Error, ErrorKind, Result};

@@ -8,7 +8,7 @@
 //! mention them are read once more and each local type that is tainted is kept as a copy of its own; comparing these
 //! copies is left to [`btf_dedup`], which compares graphs.
 
-use crate::base::{BaseIndex, Hint};
+use crate::base::BaseIndex;
 use crate::cu::NameSet;
 use crate::shape::{self, Tag, name_hash};
 use crate::store::{Frozen, NO_NAME, NodeId, NodeKind, Place, for_each_ref, get_str};
@@ -262,7 +262,7 @@ fn clashes(
             NodeKind::Struct => {
                 // Unions are few; only against the base does every struct have to be looked up.
                 let hash = shape::by_name(Tag::UnionName, name());
-                if let Some((_, other)) = base.and_then(|b| b.find(hash, Hint::None)) {
+                if let Some((_, other)) = base.and_then(|b| b.find(hash)) {
                     seeds.extend([no, other]);
                 }
                 structs.push((name(), no));
@@ -272,7 +272,7 @@ fn clashes(
     }
     if let Some(base) = base {
         for &(name, no) in &unions {
-            if let Some((_, other)) = base.find(shape::by_name(Tag::StructName, name), Hint::None) {
+            if let Some((_, other)) = base.find(shape::by_name(Tag::StructName, name)) {
                 seeds.extend([no, other]);
             }
         }

@@ -224,13 +224,6 @@ pub(crate) fn param(m: &mut Mix, name: u64, ty: Hash) {
     m.child(ty);
 }
 
-/// What tells most prototypes apart before their parameters' names are hashed: their number, and the types of the result
-/// and of the first and last of them, `void` where there is none.
-#[inline]
-pub(crate) fn proto_key(n: usize, ret: Hash, first: Hash, last: Hash) -> u64 {
-    fold(fold(ret.a ^ n as u64, first.a ^ K0), last.a ^ K1)
-}
-
 /// A function of this linkage.
 #[inline]
 pub(crate) fn func(name: u64, linkage: u32, proto: Hash) -> Hash {

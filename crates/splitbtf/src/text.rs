@@ -17,7 +17,7 @@ pub(crate) mod synthetic {
     /// The unit of opaque bytes.
     pub(crate) const UNSIGNED_CHAR: Str = Str::from_bits(TAG | 2);
 
-    pub(super) const NAMES: [&[u8]; 3] = [b"__SANITIZED_FAKE_INT__", b"int", b"unsigned char"];
+    pub(crate) const NAMES: [&[u8]; 3] = [b"__SANITIZED_FAKE_INT__", b"int", b"unsigned char"];
     pub(super) const FIRST_EXTRA: u64 = 1 << 32;
 
     /// The index of a made-up name.

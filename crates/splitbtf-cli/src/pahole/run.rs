@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use splitbtf::{BaseIndex, Mismatch, Options, SkipReason, Skipped};
+use splitbtf::{Base, Mismatch, Options, SkipReason, Skipped};
 
 use super::high::{Encode, HighError, Request};
 use super::low::{LowArgs, LowError};
@@ -118,7 +118,7 @@ fn encode_all(request: &Encode) -> anyhow::Result<bool> {
 /// Upstream makes one BTF of them all and writes it into the first. The ids in `.BTF_ids` are
 /// left to the kernel build's own resolve_btfids, which runs afterwards and takes them to be
 /// in the order of the assembler.
-fn in_place(request: &Encode, base: Option<&BaseIndex>, options: &Options) -> bool {
+fn in_place(request: &Encode, base: Option<&Base>, options: &Options) -> bool {
     let mut all_well = true;
     for path in &request.inputs {
         match engine::encode(path, base, options, &Target::InPlace, false, true) {
@@ -141,7 +141,7 @@ fn in_place(request: &Encode, base: Option<&BaseIndex>, options: &Options) -> bo
 /// the kernel build goes on to read it even if there was nothing to encode.
 fn detached(
     request: &Encode,
-    base: Option<&BaseIndex>,
+    base: Option<&Base>,
     options: &Options,
     file: &Path,
 ) -> anyhow::Result<()> {
