@@ -22,10 +22,13 @@ void test__force_log(void)
 {
 }
 
+/* One subtest is not about data alone: it reads a module that only a kernel
+ * built for the selftests has loaded.
+ */
 bool test__start_subtest(const char *name)
 {
-	(void)name;
-	return true;
+	return strcmp(name, "split_module") != 0 ||
+	       access("/sys/kernel/btf/bpf_testmod", R_OK) == 0;
 }
 
 void test__end_subtest(void)
