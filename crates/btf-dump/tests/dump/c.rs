@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use btf_builder::{Btf, Endian, IntEncoding, Kind, Type, TypeId};
 use btf_dump::{CDumper, COptions, Select, write_c};
+use test_kit::tool;
 
 use crate::kernel::{Kernel, has_tool};
 
@@ -19,10 +20,11 @@ const COMPILERS: [&str; 2] = ["gcc", "clang-14"];
 #[track_caller]
 pub(crate) fn compiles(name: &str, file: &Path, flags: &[&str]) {
     for compiler in COMPILERS {
-        if !has_tool(name, compiler) {
+        let Some(tool) = tool::find_or_skip(name, compiler) else {
             continue;
-        }
-        let output = Command::new(compiler)
+        };
+        let output = tool
+            .command()
             .args(["-fsyntax-only", "-std=gnu11", "-w", "-x", "c"])
             .args(flags)
             .arg(file)
