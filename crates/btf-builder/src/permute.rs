@@ -12,7 +12,8 @@ impl Btf {
     /// `new_ids` has one entry per own type, in id order without void: the id
     /// the type gets. It must be a permutation of the own ids. A `.BTF.ext`
     /// takes the same map through
-    /// [`BtfExt::remap_type_ids`](crate::BtfExt::remap_type_ids).
+    /// [`BtfExt::remap_type_ids`](crate::BtfExt::remap_type_ids), as does that
+    /// of [`sort_by_name`](Self::sort_by_name).
     ///
     /// # Errors
     /// [`Error::BadPermutationLen`], [`Error::BadPermutation`]. The BTF is

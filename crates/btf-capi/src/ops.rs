@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::sync::Arc;
 
-use btf_builder::{StrOff, TypeId};
+use btf_builder::TypeId;
 
 use crate::ext::CBtfExt;
 use crate::handle::{CBtf, slice_of};
@@ -30,22 +30,7 @@ fn dedup(btf: &mut CBtf, ext: Option<&mut CBtfExt>, force_collisions: bool) -> R
         btf_dedup::dedup(btf, &opts)?;
         return Ok(());
     };
-    // Strings that only `.BTF.ext` uses go with the dedup and come back after.
-    let mut strs = Vec::new();
-    ext.inner
-        .for_each_str_off_mut(|off| strs.push(btf.str_at(StrOff(*off)).map(<[u8]>::to_vec)));
-    let strs: Option<Vec<_>> = strs.into_iter().collect();
-    let strs = strs.ok_or(Errno(libc::EINVAL))?;
-    let map = btf_dedup::dedup(btf, &opts)?;
-    let offs: Result<Vec<_>, _> = strs.iter().map(|s| btf.intern_str(s)).collect();
-    let mut offs = offs?.into_iter();
-    ext.inner.for_each_str_off_mut(|off| {
-        if let Some(new) = offs.next() {
-            *off = new.0;
-        }
-    });
-    ext.inner
-        .for_each_type_id_mut(|id| *id = map.get(TypeId(*id)).0);
+    btf_dedup::dedup_with_ext(btf, &mut ext.inner, &opts)?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! What can stop a deduplication.
 
-use btf_builder::TypeId;
+use btf_builder::{StrOff, TypeId};
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -26,6 +26,9 @@ pub enum Error {
     /// More types than type ids can number.
     #[error("{0} types exceed what can be deduplicated")]
     TooManyTypes(u64),
+    /// A `.BTF.ext` uses a string that its BTF does not have.
+    #[error(".BTF.ext uses string offset {}, which does not exist", _0.0)]
+    BadExtString(StrOff),
     /// The BTF itself refused a change.
     #[error(transparent)]
     Btf(#[from] btf_builder::Error),

@@ -77,7 +77,7 @@ mod union;
 
 use std::sync::Arc;
 
-use btf_builder::Btf;
+use btf_builder::{Btf, BtfExt, StrOff, TypeId};
 
 pub use crate::audit::duplicates;
 pub use crate::base_index::BaseIndex;
@@ -151,6 +151,46 @@ pub fn dedup_split(btf: &mut Btf, index: &BaseIndex, opts: &DedupOpts) -> Result
         (Some(base), Some(indexed)) if Arc::ptr_eq(base, indexed) => run(btf, index, opts),
         _ => Err(Error::BaseMismatch),
     }
+}
+
+/// As [`dedup`], and carries the `.BTF.ext` that belongs to `btf` along: its
+/// type ids and string offsets lead to what they led to before.
+///
+/// ```
+/// # use btf_builder::{Btf, BtfExt, Endian, IntEncoding};
+/// # use btf_dedup::{DedupOpts, dedup_with_ext};
+/// # fn carry(btf: &mut Btf, section: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+/// let mut ext = BtfExt::parse(section)?;
+/// dedup_with_ext(btf, &mut ext, &DedupOpts::default())?;
+/// let section = ext.to_bytes();
+/// # Ok(section) }
+/// ```
+///
+/// # Errors
+/// As [`dedup`]; [`Error::BadExtString`] if `ext` uses a string that `btf` does
+/// not have. Both then mean what they meant before.
+///
+/// Source: libbpf `btf__dedup` with `btf_ext` in its options.
+pub fn dedup_with_ext(btf: &mut Btf, ext: &mut BtfExt, opts: &DedupOpts) -> Result<DedupMap> {
+    let mut bad = None;
+    ext.clone().for_each_str_off_mut(|off| {
+        if btf.str_at(StrOff(*off)).is_none() {
+            bad.get_or_insert(*off);
+        }
+    });
+    if let Some(off) = bad {
+        return Err(Error::BadExtString(StrOff(off)));
+    }
+    let keeping_strings = DedupOpts {
+        drop_unused_strings: false,
+        ..opts.clone()
+    };
+    let map = dedup(btf, &keeping_strings)?;
+    ext.for_each_type_id_mut(|id| *id = map.get(TypeId(*id)).0);
+    if opts.drop_unused_strings {
+        btf.rebuild_strings_with(ext)?;
+    }
+    Ok(map)
 }
 
 fn run(btf: &mut Btf, index: &BaseIndex, opts: &DedupOpts) -> Result<DedupMap> {
