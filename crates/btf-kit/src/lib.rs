@@ -72,7 +72,7 @@
 //! | give a module a base that outlives the kernel's | [`Btf::distill_base`], [`Btf::relocate`] |
 //! | reorder | [`Btf::permute`], [`Btf::sort_by_name`] |
 //! | change byte order | [`Btf::set_endian`] |
-//! | carry `.BTF.ext` along | [`BtfExt`], [`file::BtfFile::parse_ext`] |
+//! | carry `.BTF.ext` along | [`BtfExt`], [`file::BtfFile::parse_ext`], [`dedup::dedup_with_ext`], [`BtfExt::remap_type_ids`] |
 //! | read kinds of the future | [`KindLayout`], [`Btf::set_layout`] |
 //! | print | [`dump::write_raw`], [`dump::write_json`], [`dump::write_c`] |
 //! | ask what the kernel will say | [`verify::check_module`], [`verify::check_vmlinux`], [`verify::lint()`](fn@verify::lint) |
