@@ -34,6 +34,7 @@ impl Endian {
 /// What a growing BTF may not exceed. Parsing does not apply them: a reader
 /// takes whatever the format can hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Limits {
     /// Highest type id, base included.
     pub max_type_id: u32,
@@ -58,6 +59,27 @@ impl Limits {
         max_str_off: 0x7fff_ffff,
         max_vlen: MAX_VLEN_24,
     };
+
+    /// Sets [`max_type_id`](Self::max_type_id).
+    #[must_use]
+    pub const fn with_max_type_id(mut self, id: u32) -> Self {
+        self.max_type_id = id;
+        self
+    }
+
+    /// Sets [`max_str_off`](Self::max_str_off).
+    #[must_use]
+    pub const fn with_max_str_off(mut self, off: u32) -> Self {
+        self.max_str_off = off;
+        self
+    }
+
+    /// Sets [`max_vlen`](Self::max_vlen).
+    #[must_use]
+    pub const fn with_max_vlen(mut self, vlen: u32) -> Self {
+        self.max_vlen = vlen;
+        self
+    }
 }
 
 impl Default for Limits {

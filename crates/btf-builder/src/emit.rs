@@ -5,7 +5,17 @@ use crate::kind::{HDR_LEN, HDR_LEN_LAYOUT, MAGIC, VERSION};
 use crate::layout::KindLayout;
 
 /// How [`Btf::to_bytes_with`] writes.
+///
+/// ```
+/// # use btf_builder::{Btf, EmitOpts, Endian};
+/// let btf = Btf::new_empty(Endian::Little);
+/// let opts = EmitOpts::default().with_layout(true).with_endian(Endian::Big);
+/// let bytes = btf.to_bytes_with(opts);
+/// assert_eq!(Btf::parse(&bytes)?.endian(), Endian::Big);
+/// # Ok::<(), btf_builder::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
 pub struct EmitOpts {
     /// Write the layout section and with it the 32-byte header. Kernels
     /// before 2026 refuse such BTF. A split BTF gets one only if it has one of
@@ -13,6 +23,22 @@ pub struct EmitOpts {
     pub layout: bool,
     /// Byte order, the BTF's own if `None`.
     pub endian: Option<Endian>,
+}
+
+impl EmitOpts {
+    /// Sets [`layout`](Self::layout).
+    #[must_use]
+    pub fn with_layout(mut self, layout: bool) -> Self {
+        self.layout = layout;
+        self
+    }
+
+    /// Sets [`endian`](Self::endian).
+    #[must_use]
+    pub fn with_endian(mut self, endian: Endian) -> Self {
+        self.endian = Some(endian);
+        self
+    }
 }
 
 pub(crate) fn put_words(out: &mut Vec<u8>, words: &[u32], endian: Endian) {

@@ -33,9 +33,10 @@ pub const MAX_BITFIELD_SIZE: u32 = 0xff;
 /// Highest bit offset of any member of a struct with `kind_flag`.
 pub const MAX_BITFIELD_OFFSET: u32 = 0x00ff_ffff;
 
-/// The kind of a type record (`BTF_KIND_*`).
+/// The kind of a type record (`BTF_KIND_*`). New ones come with new kernels.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Kind {
     /// `void`, the type of id 0. No record has this kind.
     Void = 0,

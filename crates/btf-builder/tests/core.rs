@@ -253,10 +253,7 @@ fn split_without_its_base_is_refused() {
 #[test]
 fn string_limit_fails_instead_of_wrapping() {
     let mut btf = Btf::new_empty(Endian::Little);
-    btf.set_limits(Limits {
-        max_str_off: 5,
-        ..Limits::KERNEL
-    });
+    btf.set_limits(Limits::KERNEL.with_max_str_off(5));
     assert_eq!(btf.intern_str(b"abcd"), Ok(StrOff(1)));
     assert_eq!(btf.intern_str(b"efgh"), Err(Error::StringsTooBig(6)));
     assert_eq!(btf.intern_str(b"abcd"), Ok(StrOff(1)));
@@ -266,10 +263,7 @@ fn string_limit_fails_instead_of_wrapping() {
 #[test]
 fn type_limit_fails_and_counts_the_base() {
     let mut base = Btf::new_empty(Endian::Little);
-    base.set_limits(Limits {
-        max_type_id: 2,
-        ..Limits::KERNEL
-    });
+    base.set_limits(Limits::KERNEL.with_max_type_id(2));
     base.add_ptr(TypeId::VOID).unwrap();
     let mut split = Btf::new_split(Arc::new(base));
     split.add_ptr(TypeId::VOID).unwrap();
@@ -285,10 +279,7 @@ fn type_limit_fails_and_counts_the_base() {
 #[test]
 fn vlen_limit_fails() {
     let mut btf = Btf::new_empty(Endian::Little);
-    btf.set_limits(Limits {
-        max_vlen: 1,
-        ..Limits::KERNEL
-    });
+    btf.set_limits(Limits::KERNEL.with_max_vlen(1));
     btf.add_func_proto(TypeId::VOID).unwrap();
     btf.add_func_param("a", TypeId(1)).unwrap();
     assert_eq!(
@@ -304,10 +295,11 @@ fn check_limits_finds_what_a_lenient_builder_let_through() {
     btf.set_limits(Limits::FORMAT);
     btf.add_struct("abc", 0).unwrap();
     btf.add_struct("d", 0).unwrap();
-    let limits = |max_type_id, max_str_off| Limits {
-        max_type_id,
-        max_str_off,
-        max_vlen: 0,
+    let limits = |id, off| {
+        Limits::FORMAT
+            .with_max_type_id(id)
+            .with_max_str_off(off)
+            .with_max_vlen(0)
     };
     assert_eq!(btf.check_limits(&limits(2, 5)), Ok(()));
     assert_eq!(btf.check_limits(&limits(1, 5)), Err(Error::TooManyTypes(2)));
@@ -415,10 +407,7 @@ fn layout_is_written_only_on_request_and_kept_once_read() {
     let btf = every_kind(Endian::Little);
     assert_eq!(btf.to_bytes()[4], HDR_LEN as u8);
     for endian in [Endian::Little, Endian::Big] {
-        let bytes = btf.to_bytes_with(EmitOpts {
-            layout: true,
-            endian: Some(endian),
-        });
+        let bytes = btf.to_bytes_with(EmitOpts::default().with_layout(true).with_endian(endian));
         let again = Btf::parse(&bytes).unwrap();
         assert_eq!(again.layout().unwrap().len(), 20);
         assert_eq!(again.endian(), endian);

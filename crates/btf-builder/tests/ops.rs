@@ -275,10 +275,7 @@ fn failed_additions_leave_nothing_behind() {
     src.add_struct("never reached", 1).unwrap();
     let mut dst = Btf::new_empty(Endian::Little);
     dst.add_struct("old", 1).unwrap();
-    dst.set_limits(Limits {
-        max_str_off: 5,
-        ..Limits::KERNEL
-    });
+    dst.set_limits(Limits::KERNEL.with_max_str_off(5));
     let before = dst.to_bytes();
     assert!(matches!(dst.add_btf(&src), Err(Error::StringsTooBig(_))));
     assert_eq!(dst.to_bytes(), before);
@@ -287,10 +284,7 @@ fn failed_additions_leave_nothing_behind() {
         .add_type(src.ty(TypeId(2)).unwrap())
         .and_then(|_| dst.add_type(src.ty(TypeId(3)).unwrap()));
     assert!(matches!(result, Err(Error::StringsTooBig(_))));
-    dst.set_limits(Limits {
-        max_type_id: 2,
-        ..Limits::KERNEL
-    });
+    dst.set_limits(Limits::KERNEL.with_max_type_id(2));
     assert!(dst.add_btf(&src).is_err());
 }
 

@@ -81,7 +81,6 @@ fn describe(
         names.number(ty.name_off()),
     ]);
     match kind {
-        Kind::Var | Kind::Datasec | Kind::Unknown | Kind::Void => return false,
         Kind::Int => key.extend([ty.size_or_type(), ty.words()[3]]),
         Kind::Float | Kind::Fwd => key.push(ty.size_or_type()),
         Kind::Enum | Kind::Enum64 => {
@@ -131,6 +130,8 @@ fn describe(
         | Kind::Restrict
         | Kind::Func
         | Kind::TypeTag => refs.extend(ty.type_id()),
+        // VAR, DATASEC, and what is not known.
+        _ => return false,
     }
     true
 }

@@ -171,7 +171,7 @@ fn class_of(kind: Kind) -> Class {
         | Kind::Func
         | Kind::TypeTag
         | Kind::DeclTag => Class::Ref,
-        Kind::Void | Kind::Var | Kind::Datasec | Kind::Unknown => Class::Opaque,
+        _ => Class::Opaque,
     }
 }
 

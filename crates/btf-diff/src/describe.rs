@@ -133,9 +133,7 @@ fn expr(btf: &Btf, id: TypeId, depth: u32, out: &mut String) {
             out.push_str(&format!("[{}]", array.nelems));
         }
         Kind::FuncProto => proto(btf, id, "()", depth, out),
-        Kind::Func | Kind::Var | Kind::Datasec | Kind::DeclTag | Kind::Unknown => {
-            out.push_str(&format!("{} {}", ty.kind(), ty.name_str()));
-        }
+        _ => out.push_str(&format!("{} {}", ty.kind(), ty.name_str())),
     }
 }
 

@@ -86,7 +86,6 @@ impl NameSpace {
             Kind::Func => Some(Self::Func),
             Kind::Var => Some(Self::Var),
             Kind::Datasec => Some(Self::Datasec),
-            Kind::Unknown => Some(Self::Other),
             Kind::Void
             | Kind::Ptr
             | Kind::Array
@@ -96,6 +95,7 @@ impl NameSpace {
             | Kind::FuncProto
             | Kind::DeclTag
             | Kind::TypeTag => None,
+            _ => Some(Self::Other),
         }
     }
 }

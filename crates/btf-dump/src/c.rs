@@ -52,7 +52,14 @@ const STEPS_PER_TYPE: u64 = 2_000;
 const STEPS_AT_LEAST: u64 = 2_000_000;
 
 /// What a C header is made of.
+///
+/// ```
+/// # use btf_dump::{COptions, Select};
+/// let options = COptions::default().with_select(Select::Own).with_sort(false);
+/// assert_eq!(options.guard, "__VMLINUX_H__");
+/// ```
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct COptions<'a> {
     /// The types to define; what they need comes along.
     pub select: Select<'a>,
@@ -76,6 +83,36 @@ impl Default for COptions<'_> {
             guard: "__VMLINUX_H__",
             kfuncs: true,
         }
+    }
+}
+
+impl<'a> COptions<'a> {
+    /// Sets [`select`](Self::select).
+    #[must_use]
+    pub fn with_select(mut self, select: Select<'a>) -> Self {
+        self.select = select;
+        self
+    }
+
+    /// Sets [`sort`](Self::sort).
+    #[must_use]
+    pub fn with_sort(mut self, sort: bool) -> Self {
+        self.sort = sort;
+        self
+    }
+
+    /// Sets [`guard`](Self::guard).
+    #[must_use]
+    pub fn with_guard(mut self, guard: &'a str) -> Self {
+        self.guard = guard;
+        self
+    }
+
+    /// Sets [`kfuncs`](Self::kfuncs).
+    #[must_use]
+    pub fn with_kfuncs(mut self, kfuncs: bool) -> Self {
+        self.kfuncs = kfuncs;
+        self
     }
 }
 

@@ -268,7 +268,7 @@ fn write_type<W: Write>(json: &mut Json<W>, ty: &Type<'_>) {
             json.uint("type_id", ty.size_or_type());
             json.int("component_idx", ty.component_idx().unwrap_or(-1));
         }
-        Kind::Void | Kind::Unknown => {}
+        _ => {}
     }
     json.end(b'}');
 }

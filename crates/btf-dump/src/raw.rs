@@ -199,7 +199,7 @@ fn write_type<W: Write>(sink: &mut Sink<W>, ty: &Type<'_>) {
             sink.text(" component_idx=");
             sink.int(ty.component_idx().unwrap_or(-1));
         }
-        Kind::Void | Kind::Unknown => {}
+        _ => {}
     }
     sink.byte(b'\n');
 }

@@ -394,10 +394,7 @@ pub(crate) fn encode_together(
         btf_dedup::dedup(&mut btf, &btf_dedup::DedupOpts::default())
             .context("cannot merge the inputs")?;
     }
-    let emit = EmitOpts {
-        layout: options.features.layout,
-        endian: None,
-    };
+    let emit = EmitOpts::default().with_layout(options.features.layout);
     Ok((outcomes, btf.to_bytes_with(emit)))
 }
 

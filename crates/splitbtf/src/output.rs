@@ -53,10 +53,7 @@ impl Output {
         if options.share_strings && btf.is_split() {
             btf.share_string_ends()?;
         }
-        let emit = EmitOpts {
-            layout: features.layout,
-            endian: None,
-        };
+        let emit = EmitOpts::default().with_layout(features.layout);
         Ok(Self {
             btf: btf.to_bytes_with(emit),
             base: None,

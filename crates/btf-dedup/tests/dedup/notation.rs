@@ -159,7 +159,7 @@ fn add_line(btf: &mut Btf, words: &[&str]) {
             record[2] = number(args[1]);
             record.push(number::<i32>(args[2]).cast_unsigned());
         }
-        Kind::Void | Kind::Unknown => unreachable!("`name_kind` gives neither"),
+        _ => unreachable!("`name_kind` gives neither"),
     }
     record[1] = make_info(kind, vlen, flag);
     btf.push_raw(&record).unwrap();
@@ -239,7 +239,7 @@ fn print(ty: Type<'_>) -> String {
         Kind::DeclTag => {
             write!(out, " {name} {word} {}", ty.component_idx().unwrap()).unwrap();
         }
-        Kind::Void | Kind::Unknown => panic!("no notation for {ty:?}"),
+        _ => panic!("no notation for {ty:?}"),
     }
     out
 }

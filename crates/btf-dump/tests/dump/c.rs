@@ -118,10 +118,7 @@ fn headers_of_kernels_compile_with_the_layout_of_their_btf() {
         let scratch = tempfile::tempdir().unwrap();
         let file = scratch.path().join("vmlinux.h");
         for sort in [false, true] {
-            let options = COptions {
-                sort,
-                ..COptions::default()
-            };
+            let options = COptions::default().with_sort(sort);
             let mut text = header(btf, &options);
             if !sort {
                 let ids = btf.all_types().map(|ty| ty.id());
@@ -136,11 +133,9 @@ fn headers_of_kernels_compile_with_the_layout_of_their_btf() {
         let mut n_all = 0;
         for (path, blob) in kernel.sample(100) {
             let btf = Btf::parse_split(&blob, Arc::clone(&kernel.base)).unwrap();
-            let options = COptions {
-                select: Select::Own,
-                sort: false,
-                ..COptions::default()
-            };
+            let options = COptions::default()
+                .with_select(Select::Own)
+                .with_sort(false);
             let mut text = header(&btf, &options);
             let ids = btf.own_types().map(|ty| ty.id());
             let (asserts, n_asserts) = assertions(&btf, ids);
@@ -223,10 +218,7 @@ fn a_header_compiled_again_has_the_same_structs() {
     }
     for kernel in Kernel::all(test) {
         let btf = &*kernel.base;
-        let options = COptions {
-            sort: false,
-            ..COptions::default()
-        };
+        let options = COptions::default().with_sort(false);
         let again = compiled(&header(btf, &options));
 
         let mut dumper = CDumper::new(btf, std::io::sink());

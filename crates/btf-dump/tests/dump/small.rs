@@ -596,10 +596,7 @@ fn damaged_btf_is_dumped_or_refused() {
         write_raw(&btf, Select::Own, std::io::sink()).unwrap();
         write_json(&btf, Select::All, JsonStyle::Pretty, std::io::sink()).unwrap();
         for sort in [false, true] {
-            let options = COptions {
-                sort,
-                ..COptions::default()
-            };
+            let options = COptions::default().with_sort(sort);
             _ = write_c(&btf, &options, std::io::sink());
         }
         n_dumped += 1;

@@ -97,11 +97,9 @@ fn dump(args: &DumpArgs, request: &Request) -> anyhow::Result<()> {
             btf_dump::write_json(&btf, own, style, out)
         }
         DumpFormat::C => {
-            let options = COptions {
-                select: all,
-                sort: !args.unsorted,
-                ..COptions::default()
-            };
+            let options = COptions::default()
+                .with_select(all)
+                .with_sort(!args.unsorted);
             btf_dump::write_c(&btf, &options, out)
         }
     };
