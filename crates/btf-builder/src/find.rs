@@ -73,6 +73,12 @@ impl Btf {
         self.str_at(StrOff(off)).unwrap_or(b"")
     }
 
+    /// [`name_at`](Self::name_at) compared with `name`.
+    fn cmp_name_at(&self, own: u32, name: &[u8]) -> Ordering {
+        let off = self.types[self.index[own as usize] as usize];
+        self.cmp_str(StrOff(off), name)
+    }
+
     fn names(&self) -> &Names {
         self.caches.names.get_or_init(|| match self.sorted_from() {
             Some(first) => Names::Sorted(first),
@@ -139,24 +145,27 @@ impl Btf {
 
     /// Own index of the first own type called `name`.
     fn first_own_named(&self, name: &[u8]) -> Option<u32> {
+        if memchr::memchr(0, name).is_some() {
+            return None;
+        }
         match self.names() {
             Names::Sorted(start) => {
                 let (mut low, mut high) = (*start, self.n_own_types());
                 while low < high {
                     let mid = low + (high - low) / 2;
-                    match self.name_at(mid).cmp(name) {
+                    match self.cmp_name_at(mid, name) {
                         Ordering::Less => low = mid + 1,
                         Ordering::Equal | Ordering::Greater => high = mid,
                     }
                 }
-                (low < self.n_own_types() && self.name_at(low) == name).then_some(low)
+                (low < self.n_own_types() && self.cmp_name_at(low, name).is_eq()).then_some(low)
             }
             Names::Hashed(index) => {
                 let hash = Hash32::of(name_hash(name));
                 index
                     .heads
                     .find(hash.spread(), |head| {
-                        head.hash == hash && self.name_at(head.first) == name
+                        head.hash == hash && self.cmp_name_at(head.first, name).is_eq()
                     })
                     .map(|head| head.first)
             }
@@ -168,7 +177,7 @@ impl Btf {
         match self.names() {
             Names::Sorted(_) => {
                 let next = own + 1;
-                (next < self.n_own_types() && self.name_at(next) == name).then_some(next)
+                (next < self.n_own_types() && self.cmp_name_at(next, name).is_eq()).then_some(next)
             }
             Names::Hashed(index) => index.next[own as usize].checked_sub(1),
         }

@@ -4,6 +4,7 @@
 //! up to date by interning. A base is never changed once it is shared, so all
 //! split BTFs on it, in any thread, use the one table in it.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::btf::Btf;
@@ -132,6 +133,29 @@ impl Btf {
             _ if off.0 == 0 => Some(b""),
             _ => None,
         }
+    }
+
+    /// Compares the string at `off`, an empty one if there is none, with `s`,
+    /// which has no NUL, and looks no further than it must: the end of a
+    /// string is found only where `s` ends.
+    #[inline]
+    pub(crate) fn cmp_str(&self, off: StrOff, s: &[u8]) -> Ordering {
+        let mut btf = self;
+        while off.0 < btf.start_str_off {
+            match btf.base.as_deref() {
+                Some(base) => btf = base,
+                None => return <[u8]>::cmp(&[], s),
+            }
+        }
+        let local = (off.0 - btf.start_str_off) as usize;
+        let rest = btf.strings.get(local..).unwrap_or_default();
+        let len = s.len().min(rest.len());
+        // A NUL is less than any byte of `s`, so what follows one in `rest`
+        // does not count.
+        rest[..len].cmp(s).then_with(|| match rest.get(len) {
+            None | Some(0) => Ordering::Equal,
+            Some(_) => Ordering::Greater,
+        })
     }
 
     /// Whether the string at `off` is empty or outside all sections.

@@ -541,3 +541,25 @@ fn shared_sections_are_copied_when_they_are_changed() {
         }
     }
 }
+
+#[test]
+fn names_are_found_whole_sorted_or_not() {
+    let mut btf = Btf::new_empty(Endian::Little);
+    for name in ["ab", "abc", "a", "b"] {
+        btf.add_struct(name, 0).unwrap();
+    }
+    for sorted in [false, true] {
+        if sorted {
+            btf.sort_by_name();
+        }
+        assert_eq!(btf.is_sorted_by_name(), sorted);
+        for name in ["a", "ab", "abc", "b"] {
+            let id = btf.find_by_name(name).unwrap();
+            assert_eq!(btf.ty(id).unwrap().name(), name.as_bytes());
+        }
+        // The strings lie one behind the other, and end with the last one.
+        for name in ["", "abcd", "aa", "b\0", "ab\0abc", "\0", "bb"] {
+            assert_eq!(btf.find_by_name(name), None, "{name:?}");
+        }
+    }
+}
