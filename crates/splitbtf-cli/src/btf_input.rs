@@ -22,6 +22,19 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<BtfFile> {
     BtfFile::read(path).map_err(advise)
 }
 
+/// What to say of a split BTF that does not fit the base that was given.
+pub(crate) const OTHER_BASE: &str =
+    "; is it made for this base? `splitbtf verify --base` knows more";
+
+/// Whether what is wrong with a split BTF may be that its base is another.
+pub(crate) fn may_be_of_other_base(fault: &Fault) -> bool {
+    use btf_builder::Error;
+    matches!(
+        fault,
+        Fault::Btf(Error::BadReference { .. } | Error::BadStringOffset { .. })
+    )
+}
+
 /// The error, and what to do about it.
 pub(crate) fn advise(error: btf_file::Error) -> anyhow::Error {
     match error.fault {
@@ -70,7 +83,13 @@ pub(crate) fn check_base(path: &Path, file: &BtfFile) -> anyhow::Result<()> {
 pub(crate) fn load(path: &Path, base: Option<&Arc<Btf>>) -> anyhow::Result<Loaded> {
     let file = read(path)?;
     let btf = match base {
-        Some(_) => file.parse(base).map_err(|found| fault(path, found))?,
+        Some(_) => file.parse(base).map_err(|found| {
+            let other_base = file.is_split() && may_be_of_other_base(&found);
+            match fault(path, found) {
+                error if other_base => anyhow!("{error}{OTHER_BASE}"),
+                error => error,
+            }
+        })?,
         None => file.parse_finding_base(path).map_err(advise)?,
     };
     Ok(Loaded {

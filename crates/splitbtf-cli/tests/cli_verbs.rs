@@ -529,6 +529,23 @@ fn diff_exits_as_diff_does() {
         .splitbtf("diff -B vmlinux a nowhere")
         .one_complaint(2);
     kernel.splitbtf("diff -B nowhere a b").one_complaint(2);
+    // A base that is not theirs, and a file with a folder.
+    let mut small = Btf::new_empty(btf_builder::Endian::Little);
+    small.add_ptr(btf_builder::TypeId::VOID).unwrap();
+    kernel.write("small.btf", &small.to_bytes());
+    for (words, code) in [
+        ("diff -B small.btf a b", 2),
+        ("dump -B small.btf a/enums.ko.btf", 1),
+    ] {
+        let complaint = kernel.splitbtf(words).one_complaint(code);
+        assert!(
+            complaint.ends_with("is it made for this base? `splitbtf verify --base` knows more"),
+            "{words}: {complaint}"
+        );
+    }
+    kernel
+        .splitbtf("diff -B vmlinux a b/enums.ko.btf")
+        .one_complaint(2);
     // Without a base given, that of the folder above is found.
     assert_eq!(kernel.splitbtf("diff a b").stdout, outcome.stdout);
     fs::rename(kernel.path("vmlinux"), kernel.path("elsewhere")).unwrap();

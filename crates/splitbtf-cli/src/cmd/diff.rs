@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use btf_builder::Btf;
-use btf_diff::files::{FileDiff, FileResult, Input, diff_files};
+use btf_diff::files::{FileDiff, FileFault, FileResult, Input, diff_files};
 use btf_diff::{DiffOpts, Explain, Finding, IgnoreList};
 use btf_file::BtfFile;
 
@@ -55,7 +55,13 @@ fn diff(args: &DiffArgs) -> anyhow::Result<bool> {
         path: args.b.clone(),
         base: base_b,
     };
-    let diffs = diff_files(&left, &right, &opts).map_err(|error| anyhow::anyhow!(error))?;
+    let has_base = left.base.is_some() || right.base.is_some();
+    let diffs = diff_files(&left, &right, &opts).map_err(|error| match &error.fault {
+        FileFault::File(fault) if has_base && btf_input::may_be_of_other_base(fault) => {
+            anyhow::anyhow!("{error}{}", btf_input::OTHER_BASE)
+        }
+        _ => anyhow::anyhow!(error),
+    })?;
     let equal = diffs.iter().all(FileDiff::is_equal);
     if args.quiet {
         return Ok(equal);
