@@ -67,6 +67,8 @@ fn function(context: &Context<'_>, finding: &Finding) -> Option<&'static str> {
                                symbol values, so it does not see clones";
     const RANGES: &str = "pahole takes functions with a cold part to be at address 0, so it does \
                           not see that they are clones";
+    const RANGES_NAMES: &str = "pahole takes functions with a cold part to be at address 0, so it \
+                                names their parameters as an overridden weak definition does";
     const AMBIGUOUS: &str = "pahole's check for one name at two addresses misses the last name, \
                              and copies at address 0";
     let info = finding.any();
@@ -78,7 +80,11 @@ fn function(context: &Context<'_>, finding: &Finding) -> Option<&'static str> {
             .changes
             .iter()
             .all(|change| change.contains(": name -> `"));
-        return (context.is_module && names_only).then_some(RELOCATABLE);
+        return match names_only {
+            true if context.is_module => Some(RELOCATABLE),
+            true if (context.split_functions)().contains(&info.name) => Some(RANGES_NAMES),
+            _ => None,
+        };
     }
     if finding.what != What::Missing || finding.side() != Some(Side::Right) {
         return None;
@@ -123,4 +129,46 @@ fn is_datasec_with_known_variables(known: &IgnoreList, finding: &Finding) -> boo
                 known.reason(&finding).is_some()
             })
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use btf_builder::TypeId;
+    use btf_diff::TypeInfo;
+
+    use super::*;
+
+    /// Linux 6.1's `__x64_sys_remap_file_pages`: `COND_SYSCALL` makes a weak one whose parameter is `__unused`, and
+    /// the strong one has a cold part.
+    #[test]
+    fn names_of_a_weak_definition_are_expected_where_the_strong_one_has_a_cold_part() {
+        let function = |name: &str, change: &str| {
+            let info = TypeInfo {
+                id: TypeId(1),
+                kind: Kind::Func,
+                name: name.to_owned(),
+                decl: String::new(),
+            };
+            Finding {
+                what: What::Changed,
+                left: Some(info.clone()),
+                right: Some(info),
+                changes: vec![change.to_owned()],
+                reason: None,
+            }
+        };
+        let context = Context {
+            is_package: false,
+            is_module: false,
+            left_is_minimal: true,
+            skipped: &|_| Vec::new(),
+            split_functions: &|| HashSet::from(["split".to_owned()]),
+            known: &Known::load().unwrap(),
+        };
+        let name = "parameter 0 `regs`: name -> `__unused`";
+        assert!(cause(&context, &function("split", name)).is_some());
+        assert_eq!(cause(&context, &function("whole", name)), None);
+        let ty = "parameter 0 `regs`: type int -> long";
+        assert_eq!(cause(&context, &function("split", ty)), None);
+    }
 }
