@@ -171,7 +171,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             }
         }
         if args.damaged {
-            ok &= compare_on_damaged(kernel, &subject.image)?;
+            ok &= compare_on_damaged(kernel, &subject.image, scratch.path())?;
         }
     }
     if let Some(path) = &args.json {
@@ -742,7 +742,10 @@ fn load_originals(
 
 /// Runs the test of `boot-init` that lets the kernel judge damaged BTFs and
 /// compares its verdicts with those of `splitbtf verify`.
-fn compare_on_damaged(kernel: &Kernel, image: &Path) -> Result<bool> {
+fn compare_on_damaged(kernel: &Kernel, image: &Path, scratch: &Path) -> Result<bool> {
+    // With debug information they would not fit into the machine's memory.
+    let originals = scratch.join("originals");
+    strip_all(&kernel.modules()?, &originals)?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let folder = kernel.vmlinux.parent();
     let Some(folder) = folder else {
@@ -760,7 +763,7 @@ fn compare_on_damaged(kernel: &Kernel, image: &Path) -> Result<bool> {
         .args(["--", "--nocapture"])
         .env("SPLITBTF_REQUIRE_TOOLS", "1")
         .env("SPLITBTF_BOOT_KERNEL", image)
-        .env("SPLITBTF_BOOT_MODULES", &kernel.module_dir)
+        .env("SPLITBTF_BOOT_MODULES", originals)
         .env("SPLITBTF_KERNEL_DIR", folder)
         .status()
         .context("cargo")?;
