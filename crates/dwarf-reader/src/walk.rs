@@ -281,6 +281,8 @@ pub struct Unit {
     legacy: Vec<LegacyBits>,
     open_legacy: Vec<LegacyBits>,
     annotations: Vec<GnuAnnotation>,
+    /// clang's type tags with the pointers that they are children of.
+    llvm_tags: Vec<(u32, TypeDie)>,
     gnu_users: Vec<(GnuUser, u32)>,
     signatures: Vec<(u64, u32)>,
     /// Types ended so far, while reading.
@@ -466,6 +468,7 @@ impl Unit {
         self.legacy.clear();
         self.open_legacy.clear();
         self.annotations.clear();
+        self.llvm_tags.clear();
         self.gnu_users.clear();
         self.signatures.clear();
     }
@@ -1179,15 +1182,9 @@ impl Unit {
             if !pointer {
                 return;
             }
-            // Children come in source order and the last one stands next to the pointer: each new tag goes
-            // between the pointer and what it led to.
-            let p = &mut self.types[top.idx as usize];
-            let target = p.ty;
-            p.ty = TypeRef::off(off);
-            self.bits[(off / 64) as usize] |= 1 << (off % 64);
-            let order = self.ended;
+            let tag = tag_die(value, off, self.ended, TypeRef::NONE);
             self.ended += 1;
-            self.types.push(tag_die(value, off, order, target));
+            self.llvm_tags.push((top.idx, tag));
         } else if kind == b"btf_decl_tag" {
             let (target, component) = match top.kind {
                 FrameKind::Type => match self.types[top.idx as usize].tag {
@@ -1218,6 +1215,7 @@ impl Unit {
             self.ranks.push(n);
             n += word.count_ones();
         }
+        self.insert_llvm_tags();
         self.resolve_gnu_annotations();
         let legacy = std::mem::take(&mut self.legacy);
         for l in &legacy {
@@ -1246,6 +1244,18 @@ impl Unit {
             }
         }
         None
+    }
+
+    /// Puts clang's type tags behind their pointers, by index: only a pointer leads to a tag, and an annotation is
+    /// nothing that another DIE may refer to.
+    fn insert_llvm_tags(&mut self) {
+        for (pointer, mut tag) in self.llvm_tags.drain(..) {
+            // Children come in source order and the last one stands next to the pointer: each new tag goes
+            // between the pointer and what it led to.
+            let behind = TypeRef::index(self.types.len());
+            tag.ty = std::mem::replace(&mut self.types[pointer as usize].ty, behind);
+            self.types.push(tag);
+        }
     }
 
     fn resolve_gnu_annotations(&mut self) {
