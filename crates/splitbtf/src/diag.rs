@@ -125,18 +125,21 @@ pub enum SkipReason {
 pub enum Mismatch {
     /// Different return types.
     Return,
-    /// Different numbers of parameters.
-    Count,
+    /// Different numbers of parameters: that of the first DIE, and that of the one that differs.
+    Count(u32, u32),
     /// Different types of a parameter.
     Parameter,
 }
 
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Inconsistent(Mismatch::Count(first, other)) = self {
+            return write!(f, "param count mismatch; {first} params != {other} params");
+        }
         f.write_str(match self {
             Self::UnexpectedRegister => "unexpected register usage for parameter",
             Self::Inconsistent(Mismatch::Return) => "return type mismatch",
-            Self::Inconsistent(Mismatch::Count) => "param count mismatch",
+            Self::Inconsistent(Mismatch::Count(..)) => "param count mismatch",
             Self::Inconsistent(Mismatch::Parameter) => "param type mismatch",
             Self::UncertainParameterLocation => "uncertain parameter location",
             Self::ReorderedParameters => "reordered parameters",

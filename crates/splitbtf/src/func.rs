@@ -974,7 +974,7 @@ pub(crate) fn decide(
         reordered |= s.reordered;
         if !unexpected && inconsistent.is_none() && !reordered {
             inconsistent = if first.n_params != s.n_params {
-                Some(Mismatch::Count)
+                Some(Mismatch::Count(first.n_params, s.n_params))
             } else if first.ret_match != s.ret_match {
                 Some(Mismatch::Return)
             } else if first.params_match != s.params_match {

@@ -199,7 +199,7 @@ fn meaning(reason: SkipReason) -> &'static str {
         SkipReason::Inconsistent(Mismatch::Return) => {
             "inconsistent prototype: its return type differs between CUs"
         }
-        SkipReason::Inconsistent(Mismatch::Count) => {
+        SkipReason::Inconsistent(Mismatch::Count(..)) => {
             "inconsistent prototype: its number of parameters differs between CUs"
         }
         SkipReason::Inconsistent(Mismatch::Parameter) => {

@@ -208,11 +208,13 @@ fn skip_lines(skipped: &[Skipped]) -> String {
         };
         for reason in &function.reasons {
             if let SkipReason::Inconsistent(mismatch) = reason {
-                line(match mismatch {
-                    Mismatch::Return => "return type mismatch",
-                    Mismatch::Count => "param count mismatch",
-                    Mismatch::Parameter => "param type mismatch",
-                });
+                match mismatch {
+                    Mismatch::Return => line("return type mismatch"),
+                    Mismatch::Count(first, other) => line(&format!(
+                        "param count mismatch; {first} params != {other} params"
+                    )),
+                    Mismatch::Parameter => line("param type mismatch"),
+                }
             }
         }
         if let Some(last) = function.reasons.last() {
@@ -254,14 +256,14 @@ mod tests {
                     SkipReason::OptimizedParameters,
                 ],
             ),
-            skipped("c", &[SkipReason::Inconsistent(Mismatch::Count)]),
+            skipped("c", &[SkipReason::Inconsistent(Mismatch::Count(4, 2))]),
         ]);
         assert_eq!(
             lines,
             "a : skipping BTF encoding of function due to ambiguous address\n\
              b : skipping BTF encoding of function due to return type mismatch\n\
              b : skipping BTF encoding of function due to optimized parameters\n\
-             c : skipping BTF encoding of function due to param count mismatch\n\
+             c : skipping BTF encoding of function due to param count mismatch; 4 params != 2 params\n\
              c : skipping BTF encoding of function due to inconsistet prototype\n"
         );
     }
