@@ -9,6 +9,10 @@
 //! needs no `unsafe`, and `O_NONBLOCK` then stays off the open file description that make
 //! and its other children share.
 //!
+//! A token that is not given back is lost to the whole build, so that one who interrupts or
+//! terminates this process gets them back as well: a thread waits for the signal, returns the
+//! tokens and then lets the signal do what it does by default.
+//!
 //! Source: GNU make manual, "POSIX Jobserver Interaction".
 
 use std::ffi::{OsStr, OsString};
@@ -17,29 +21,76 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 /// Tokens taken from a jobserver; dropping the value gives them back.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    /// The bytes read. Make asks that each be returned as it was.
-    bytes: Vec<u8>,
-    server: Option<File>,
+    held: Arc<Held>,
 }
 
 impl Tokens {
     /// Number of tokens held.
     pub(crate) fn count(&self) -> usize {
-        self.bytes.len()
+        self.held.lock().bytes.len()
     }
 }
 
 impl Drop for Tokens {
     fn drop(&mut self) {
+        self.held.lock().give_back();
+    }
+}
+
+/// What [`Tokens`] and the thread that waits for signals both see.
+#[derive(Debug, Default)]
+struct Held(Mutex<Debt>);
+
+impl Held {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Debt> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tokens and whom they belong to.
+#[derive(Debug, Default)]
+struct Debt {
+    /// The bytes read. Make asks that each be returned as it was.
+    bytes: Vec<u8>,
+    server: Option<File>,
+}
+
+impl Debt {
+    fn give_back(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
         if let Some(server) = &mut self.server {
             // If make is gone there is no one left to want them.
-            let _ = server.write_all(&self.bytes);
+            let _ = server.write_all(&bytes);
         }
     }
+}
+
+/// Gives the tokens back when a signal is about to end the process.
+///
+/// From here on the signals reach the process through this thread only, so that it has to be
+/// there as long as the process is, tokens or none.
+fn give_back_when_terminated(held: Arc<Held>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let waiting = thread::Builder::new().name("signals".to_owned());
+    waiting.spawn(move || {
+        for signal in signals.forever() {
+            // Kept locked: nobody takes tokens any more.
+            let mut debt = held.lock();
+            debt.give_back();
+            let _ = emulate_default_handler(signal);
+        }
+    })?;
+    Ok(())
 }
 
 /// The jobserver of this process' environment.
@@ -71,23 +122,27 @@ impl JobServer {
         })
     }
 
-    /// Takes up to `wanted` of the tokens that are free now.
+    /// Takes up to `wanted` of the tokens that are free now; none if they could not be given
+    /// back whatever happens.
     pub(crate) fn take(self, wanted: usize) -> Tokens {
+        let tokens = Tokens::default();
+        if wanted == 0 || give_back_when_terminated(Arc::clone(&tokens.held)).is_err() {
+            return tokens;
+        }
         let mut read = self.read;
-        let mut bytes = Vec::new();
+        let mut debt = tokens.held.lock();
+        debt.server = Some(self.write);
         let mut byte = [0];
-        while bytes.len() < wanted {
+        while debt.bytes.len() < wanted {
             match read.read(&mut byte) {
-                Ok(1) => bytes.push(byte[0]),
+                Ok(1) => debt.bytes.push(byte[0]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // No token is free, or make is gone.
                 Ok(_) | Err(_) => break,
             }
         }
-        Tokens {
-            bytes,
-            server: Some(self.write),
-        }
+        drop(debt);
+        tokens
     }
 }
 

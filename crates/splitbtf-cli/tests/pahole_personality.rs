@@ -3,12 +3,19 @@
 mod cli_common;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Command;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use btf_builder::{Btf, Kind};
 use cli_common::{Kernel, SPLITBTF, outcome};
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
+use rustix::io::ioctl_fionread;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The list of Linux 6.12 `scripts/Makefile.btf`.
 const FEATURES: &str = "--btf_features=encode_force,var,float,enum64,decl_tag,type_tag,\
@@ -408,31 +415,74 @@ fn languages_are_left_out_by_option_or_environment() {
     assert_eq!(types("--lang_exclude=rust", Some("c,c89,c99,c11,c17")), all);
 }
 
-#[test]
-fn tokens_of_makes_jobserver_are_given_back() {
-    let kernel = Kernel::new();
-    let fifo = kernel.path("fifo");
+/// A jobserver with three tokens, open at both ends as make has it, so that nobody waits.
+fn jobserver(kernel: &Kernel) -> fs::File {
+    let fifo = kernel.path("jobserver");
     mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-    // Open at both ends, as make has it, so that nobody waits.
     let mut server = fs::OpenOptions::new()
         .read(true)
         .write(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(&fifo)
         .unwrap();
-    std::io::Write::write_all(&mut server, b"abc").unwrap();
+    server.write_all(b"abc").unwrap();
+    server
+}
+
+/// `pahole` under that jobserver, with an input that is large enough for four threads.
+fn under_make(kernel: &Kernel, words: &str) -> Command {
+    let input = fs::OpenOptions::new()
+        .write(true)
+        .open(kernel.path("vmlinux"))
+        .unwrap();
+    input.set_len(8 << 20).unwrap();
+    let mut command = kernel.command(cli_common::PAHOLE, words);
+    let fifo = kernel.path("jobserver");
+    let auth = format!(" -j4 --jobserver-auth=fifo:{}", fifo.display());
+    command.env("MAKEFLAGS", auth);
+    command
+}
+
+/// The tokens that lie in the jobserver, in alphabetical order; they are put back.
+fn tokens(server: &mut fs::File) -> String {
+    let mut tokens = [0; 16];
+    let n = server.read(&mut tokens).unwrap_or(0);
+    server.write_all(&tokens[..n]).unwrap();
+    tokens[..n].sort_unstable();
+    String::from_utf8(tokens[..n].to_vec()).unwrap()
+}
+
+#[test]
+fn tokens_of_makes_jobserver_are_given_back() {
+    let kernel = Kernel::new();
+    let mut server = jobserver(&kernel);
     for words in [
         "-J -j8 --btf_encode_detached=x.btf vmlinux",
-        "-J -j8 nowhere",
+        "-J -j8 vmlinux nowhere",
+        "-J -j8 --btf_base=nowhere vmlinux",
     ] {
-        let mut command = kernel.command(cli_common::PAHOLE, words);
-        command.env(
-            "MAKEFLAGS",
-            format!(" -j4 --jobserver-auth=fifo:{}", fifo.display()),
-        );
-        outcome(&mut command);
+        outcome(&mut under_make(&kernel, words));
+        assert_eq!(tokens(&mut server), "abc", "{words}");
     }
-    let mut tokens = [0; 3];
-    std::io::Read::read_exact(&mut server, &mut tokens).unwrap();
-    tokens.sort_unstable();
-    assert_eq!(&tokens, b"abc");
+}
+
+#[test]
+fn tokens_of_makes_jobserver_are_given_back_when_a_signal_ends_the_process() {
+    let kernel = Kernel::new();
+    let mut server = jobserver(&kernel);
+    // Nobody reads it, so that the encoder waits there with its tokens in hand.
+    let out = kernel.path("out");
+    mknodat(CWD, &out, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let words = "-J -j8 --btf_encode_detached=out vmlinux";
+        let mut child = under_make(&kernel, words).spawn().unwrap();
+        let start = Instant::now();
+        while ioctl_fionread(&server).unwrap() > 0 {
+            assert!(start.elapsed() < Duration::from_secs(60), "takes no tokens");
+            thread::sleep(Duration::from_millis(1));
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(signal.as_raw()));
+        assert_eq!(tokens(&mut server), "abc");
+    }
 }
