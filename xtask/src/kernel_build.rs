@@ -36,7 +36,7 @@ const TIMESTAMP: &str = "2024-01-01";
 /// headers; the first run compiles a whole kernel, later ones reuse its objects.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Series: 6.12 or 6.1.
+    /// Series: 6.12 or 6.1, or another one of which the package manager has the sources.
     #[arg(long, default_value = "6.12")]
     series: String,
 
@@ -264,21 +264,31 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         let peer = Peer::probe(path)?;
         let scratch = tempfile::tempdir()?;
         let version = peer.version.clone();
-        let theirs = build.warnings_with(path, &config, &built, scratch.path())?;
-        let ours = build.warnings_with(&build.pahole, &config, &built, scratch.path())?;
-        let new: Vec<_> = ours.difference(&theirs).collect();
-        check(
-            &format!("warnings of resolve_btfids that pahole {version} does not cause"),
-            new.is_empty(),
-            format!(
-                "{} of {}, with pahole {}",
-                new.len(),
-                ours.len(),
-                theirs.len()
-            ),
-        );
-        for warning in new {
-            println!("new: {warning}");
+        // Where resolve_btfids takes the encoder's raw output it refuses sets that it has sorted
+        // before, and there are no others left.
+        if build.source.join("scripts/gen-btf.sh").is_file() {
+            check(
+                "warnings of resolve_btfids with both encoders",
+                true,
+                "not compared: this kernel's takes no file twice".to_owned(),
+            );
+        } else {
+            let theirs = build.warnings_with(path, &config, &built, scratch.path())?;
+            let ours = build.warnings_with(&build.pahole, &config, &built, scratch.path())?;
+            let new: Vec<_> = ours.difference(&theirs).collect();
+            check(
+                &format!("warnings of resolve_btfids that pahole {version} does not cause"),
+                new.is_empty(),
+                format!(
+                    "{} of {}, with pahole {}",
+                    new.len(),
+                    ours.len(),
+                    theirs.len()
+                ),
+            );
+            for warning in new {
+                println!("new: {warning}");
+            }
         }
         let binary = encoder::build()?;
         let in_tree = &built.modules[..built.modules.len() - 1];
