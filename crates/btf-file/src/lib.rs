@@ -374,7 +374,12 @@ fn at(path: &Path) -> impl FnOnce(Fault) -> Error {
 fn without_path(path: &Path, error: &io::Error) -> io::Error {
     match fs::File::open(path) {
         Err(plain) => plain,
-        Ok(_) => io::Error::new(error.kind(), error.to_string()),
+        Ok(_) => {
+            let text = error.to_string();
+            let path = format!("{}: ", path.display());
+            let text = text.strip_prefix(&path).unwrap_or(&text);
+            io::Error::new(error.kind(), text)
+        }
     }
 }
 

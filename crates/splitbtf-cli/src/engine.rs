@@ -153,14 +153,9 @@ fn library_encode(path: &Path, base: Option<&Base>, options: &Options) -> anyhow
     if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
         bail!("{}: not a regular file", path.display());
     }
-    panics::caught(|| match splitbtf::encode(path, base, options) {
-        Ok(encoded) => Ok(encoded),
-        Err(error) => Err(advise(error)),
-    })
-    .map_err(|error| match error.is::<splitbtf::Error>() {
-        true => error,
-        false => error.context(path.display().to_string()),
-    })
+    // Errors of the library name the file themselves.
+    panics::caught(|| Ok(splitbtf::encode(path, base, options).map_err(advise)))
+        .map_err(|bug| bug.context(path.display().to_string()))?
 }
 
 /// Bytes of input up to which each file makes an index of the base for itself: a few small modules, or a single larger
@@ -255,7 +250,7 @@ fn check_kernel(path: &Path, btf: &Btf) -> anyhow::Result<Option<String>> {
     }
     Ok(Some(
         "its struct module is not that of the base, which seems to be of another build \
-         (`splitbtf explain` shows the difference)"
+         or encoded with other features (`splitbtf explain` shows the difference)"
             .to_owned(),
     ))
 }
@@ -402,6 +397,9 @@ pub(crate) fn encode_together(
 fn advise(error: splitbtf::Error) -> anyhow::Error {
     let advice = match &*error.kind {
         ErrorKind::Elf(elf) => match elf.kind() {
+            elf_io::ErrorKind::NotElf if is_empty(&error.path) => {
+                "the file is empty; build it again"
+            }
             elf_io::ErrorKind::NotElf => {
                 "to encode, give an ELF file with DWARF, such as vmlinux or a module (.ko)"
             }
@@ -460,7 +458,13 @@ pub(crate) fn name_base(error: anyhow::Error, base: Option<&Path>) -> anyhow::Er
 #[error("{0}")]
 struct Advised(String);
 
-/// Whether an error says that the file is not an ELF file at all.
+/// Whether an error says that the file is something else than an ELF file, such as a script. An
+/// empty one is the rest of a build that went wrong.
 pub(crate) fn is_not_elf(error: &splitbtf::Error) -> bool {
-    matches!(&*error.kind, ErrorKind::Elf(error) if matches!(error.kind(), elf_io::ErrorKind::NotElf))
+    let not_elf = matches!(&*error.kind, ErrorKind::Elf(error) if matches!(error.kind(), elf_io::ErrorKind::NotElf));
+    not_elf && !is_empty(&error.path)
+}
+
+fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|meta| meta.len() == 0)
 }

@@ -56,7 +56,11 @@ pub(crate) fn chain(error: &anyhow::Error) -> String {
 pub(crate) fn system_message(path: &Path, error: &io::Error) -> String {
     match std::fs::File::open(path) {
         Err(plain) => plain.to_string(),
-        Ok(_) => error.to_string(),
+        Ok(_) => {
+            let text = error.to_string();
+            let path = format!("{}: ", path.display());
+            text.strip_prefix(&path).unwrap_or(&text).to_owned()
+        }
     }
 }
 

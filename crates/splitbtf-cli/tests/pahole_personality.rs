@@ -219,11 +219,31 @@ fn failures_are_failures_and_leave_nothing_behind() {
         .pahole("-J --btf_base vmlinux --btf_encode_detached=split.btf mod/arrays.ko")
         .quiet_success();
     kernel.write("text", b"some text");
+    kernel.write("empty.ko", b"");
     let broken = kernel.read("mod/enums.ko")[..2000].to_vec();
     kernel.write("mod/enums.ko", &broken);
     let before = kernel.read("mod/arrays.ko");
     for (words, code, text) in [
-        ("-J nowhere.ko", 1, "nowhere.ko: cannot read: No such file"),
+        (
+            "-J nowhere.ko",
+            1,
+            "pahole: nowhere.ko: cannot read: No such file",
+        ),
+        (
+            "-J empty.ko",
+            1,
+            "pahole: empty.ko: not an ELF file; the file is empty",
+        ),
+        (
+            "--btf_encode_detached=x.btf empty.ko",
+            1,
+            "pahole: empty.ko: not an ELF file; the file is empty",
+        ),
+        (
+            "-J --btf_base=mod mod/arrays.ko",
+            1,
+            "--btf_base: mod: is a directory",
+        ),
         ("-J mod/enums.ko", 1, "mod/enums.ko: truncated ELF file"),
         ("-J text", 0, "text: not an ELF file, nothing to encode"),
         (

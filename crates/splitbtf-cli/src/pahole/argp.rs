@@ -190,13 +190,21 @@ fn find_long(name: &[u8]) -> Result<&'static Opt, ArgpError> {
     }
 }
 
+/// How many letters of an option may be wrong for it to be the one that was meant.
+const MAX_WRONG: usize = 3;
+
 /// The error for an unknown name, with the option that was probably meant: pahole's long
 /// options are spelt with underscores, and people write dashes.
 fn unknown(name: &[u8]) -> ArgpError {
     let name = String::from_utf8_lossy(name).into_owned();
     let underscored = name.replace('-', "_");
-    let hint = match OPTIONS.iter().find(|opt| opt.long == underscored) {
-        Some(opt) => format!(" (did you mean '--{}'?)", opt.long),
+    let meant = OPTIONS
+        .iter()
+        .map(|opt| (strsim::damerau_levenshtein(opt.long, &underscored), opt))
+        .filter(|(wrong, opt)| *wrong <= MAX_WRONG && *wrong < opt.long.len() / 2)
+        .min_by_key(|(wrong, _)| *wrong);
+    let hint = match meant {
+        Some((_, opt)) => format!(" (did you mean '--{}'?)", opt.long),
         None => String::new(),
     };
     ArgpError::UnknownLong { name, hint }
@@ -317,6 +325,10 @@ mod tests {
         assert_eq!(
             read("--btf-base=x"),
             ["unrecognized option '--btf-base' (did you mean '--btf_base'?)"]
+        );
+        assert_eq!(
+            read("--btf_featurs=x"),
+            ["unrecognized option '--btf_featurs' (did you mean '--btf_features'?)"]
         );
         assert_eq!(
             read("--btf_encode=x"),
