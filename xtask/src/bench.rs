@@ -161,6 +161,8 @@ struct Report {
     rows: Vec<Row>,
     growth: Vec<Growth>,
     scaling: Vec<Scaling>,
+    /// Seconds of one small module's run that opening and indexing the base takes.
+    small_base: Vec<f64>,
     /// All DWARF of the modules read with gimli, and nothing done with it.
     bare_pass: Vec<Usage>,
 }
@@ -283,6 +285,9 @@ impl Bench {
             }
         }
         bar.finish_and_clear();
+        let small_base = (0..args.runs * SHORT_RUNS)
+            .map(|_| self.small_base())
+            .collect::<Result<_>>()?;
         let growth = self.growth()?;
         let scaling = self.scaling()?;
         let bare_pass = (0..args.runs)
@@ -308,6 +313,7 @@ impl Bench {
             rows,
             growth,
             scaling,
+            small_base,
             bare_pass,
         })
     }
@@ -318,32 +324,65 @@ impl Bench {
     }
 
     /// Encodes more and more modules in one process: the kernel's own as often
-    /// as is needed, by other names.
+    /// as is needed, as hard links. (One file by several paths that lead to
+    /// one would be encoded once.)
     fn growth(&self) -> Result<Vec<Growth>> {
         let clock = progress::clock("memory by number of modules");
-        let dir = self.scratch.path().join("many");
+        let beside = self.kernel.vmlinux.parent().unwrap_or(Path::new("."));
+        let dir = tempfile::Builder::new()
+            .prefix(".bench-")
+            .tempdir_in(beside)?;
+        let mut inputs = Vec::new();
+        let mut modules = self.modules.iter().cycle().enumerate();
         let mut rows = Vec::new();
         for n_modules in GROWTH {
             clock.set_message(n_modules.to_string());
-            fs::create_dir_all(&dir)?;
-            let mut inputs = Vec::new();
-            for (i, module) in self.modules.iter().cycle().take(n_modules).enumerate() {
-                let link = dir.join(format!("{i}.ko"));
-                fs_err::os::unix::fs::symlink(fs::canonicalize(module)?, &link)?;
+            for (i, module) in modules.by_ref().take(n_modules - inputs.len()) {
+                let link = dir.path().join(format!("{i}.ko"));
+                fs::hard_link(fs::canonicalize(module)?, &link)?;
                 inputs.push(link);
             }
+            let out_dir = self.scratch.path().join("many");
             let encode = Encode {
                 base: Some(&self.kernel.vmlinux),
                 inputs: &inputs,
-                out_dir: Some(&dir),
+                out_dir: Some(&out_dir),
             };
             let mut command = encode.command(&self.binary);
             let usage = measure::times(|| measure::memory(command.arg("--quiet")))?;
+            let n_results = fs::read_dir(&out_dir)?.count();
+            ensure!(
+                n_results == n_modules,
+                "{n_results} results of {n_modules} modules"
+            );
             rows.push(Growth { n_modules, usage });
-            fs::remove_dir_all(&dir)?;
+            fs::remove_dir_all(&out_dir)?;
         }
         clock.finish_and_clear();
         Ok(rows)
+    }
+
+    /// Seconds that the base takes for one small module, by our own clock.
+    fn small_base(&self) -> Result<f64> {
+        let out_dir = self.scratch.path().join("out");
+        let encode = Encode {
+            base: Some(&self.kernel.vmlinux),
+            inputs: std::slice::from_ref(&self.small),
+            out_dir: Some(&out_dir),
+        };
+        let mut command = encode.command(&self.binary);
+        let output = command.args(["--quiet", "--time"]).output()?;
+        let tree = String::from_utf8_lossy(&output.stderr);
+        // `   0.0021 s    base`, and the same of `index base`.
+        let phases = tree.lines().filter_map(|line| line.split_once(" s "));
+        let base = phases.filter(|(_, name)| matches!(name.trim(), "base" | "index base"));
+        let seconds = base.filter_map(|(seconds, _)| seconds.trim().parse::<f64>().ok());
+        let seconds: Vec<f64> = seconds.collect();
+        ensure!(
+            seconds.len() == 2,
+            "splitbtf --time does not name the base's phases:\n{tree}"
+        );
+        Ok(seconds.iter().sum())
     }
 
     /// Encodes vmlinux on more and more threads.
@@ -494,7 +533,7 @@ impl Report {
              rounds on {date}.\n{cpu}, {threads} threads, {memory}, {system}.{busy}\n{verified}\n\n\
              Where pahole has one input it runs with {threads} threads; for many, one process for \
              each, {threads} at a\ntime, and memory is that of the largest. splitbtf is one \
-             process.\n\n{table}\n{bare_pass}\n{growth}\n{scaling}",
+             process.\n\n{table}\n{small_base}{bare_pass}\n{growth}\n{scaling}",
             kernel = self.kernel,
             vmlinux = bytes(self.vmlinux_bytes),
             n = self.n_modules,
@@ -509,9 +548,17 @@ impl Report {
             memory = bytes(self.machine.memory_bytes),
             system = self.machine.system,
             table = table.markdown(),
+            small_base = self.small_base_text(),
             bare_pass = self.bare_pass_text(),
             growth = self.growth_text(),
             scaling = self.scaling_text(),
+        )
+    }
+
+    fn small_base_text(&self) -> String {
+        format!(
+            "Of the time of one small module, opening, checking and indexing the base takes {}.\n\n",
+            seconds(median(self.small_base.clone()))
         )
     }
 

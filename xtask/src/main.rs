@@ -10,6 +10,7 @@ mod boot;
 mod causes;
 mod chart;
 mod compare;
+mod count;
 mod encoder;
 mod kernel;
 mod kernel_build;
@@ -37,6 +38,7 @@ enum Verb {
     Batch(batch::Args),
     Compare(compare::Args),
     Bench(bench::Args),
+    Count(count::Args),
     KernelBuild(kernel_build::Args),
     Boot(boot::Args),
     Selftests(selftests::Args),
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Verb::Batch(args) => batch::run(&args),
         Verb::Compare(args) => compare::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Count(args) => count::run(&args),
         Verb::KernelBuild(args) => kernel_build::run(&args),
         Verb::Boot(args) => boot::run(&args),
         Verb::Selftests(args) => selftests::run(&args),

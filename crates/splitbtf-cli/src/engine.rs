@@ -113,7 +113,7 @@ impl Phases {
     pub(crate) fn tree(&self, total: f64, base: Duration) -> String {
         let mut text = String::new();
         let mut line = |seconds: f64, indent: usize, name: &str| {
-            let _ = writeln!(text, "{seconds:9.3} s  {:indent$}{name}", "");
+            let _ = writeln!(text, "{seconds:9.4} s  {:indent$}{name}", "");
         };
         line(total, 0, "total");
         line(base.as_secs_f64(), 2, "base");
