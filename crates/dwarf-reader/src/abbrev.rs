@@ -130,6 +130,57 @@ pub(crate) enum Class {
     Other,
 }
 
+/// A member that is like nearly all: its name an offset of 4 bytes or, before anything else, a string; its type in the
+/// same unit, its offset in bytes a byte or two, and nothing else wanted. Places count from behind the DIE's code, or
+/// the string if there is one; [`PlainMember::ABSENT`] where there is no such attribute.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlainMember {
+    pub(crate) len: u8,
+    pub(crate) name: u8,
+    pub(crate) ty: u8,
+    pub(crate) location: u8,
+    /// The offset has two bytes.
+    pub(crate) wide: bool,
+    /// The name is a string.
+    pub(crate) string: bool,
+}
+
+impl PlainMember {
+    pub(crate) const ABSENT: u8 = u8::MAX;
+
+    /// Takes in one more attribute, `size` bytes long if that is known; false if no member of this form has it.
+    fn add(&mut self, slot: Slot, action: Action, size: Option<u16>) -> bool {
+        let at = self.len;
+        let Some(size) = size else {
+            self.string = slot == Slot::Name && action == Action::Str && at == 0 && self.name != 0;
+            self.name = 0;
+            return self.string;
+        };
+        let place = match (slot, action) {
+            (Slot::None, _) => None,
+            (Slot::Name, Action::Strp) if size == 4 => Some(&mut self.name),
+            (Slot::Type, Action::Ref) if size == 4 => Some(&mut self.ty),
+            (Slot::MemberLocation, Action::Data1 | Action::Data2) => {
+                self.wide = size == 2;
+                Some(&mut self.location)
+            }
+            _ => return false,
+        };
+        if let Some(place) = place {
+            if *place != Self::ABSENT {
+                return false;
+            }
+            *place = at;
+        }
+        // ABSENT is no place.
+        match u8::try_from(u16::from(at) + size) {
+            Ok(len) if len < Self::ABSENT => self.len = len,
+            _ => return false,
+        }
+        true
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Abbrev {
     pub(crate) class: Class,
@@ -137,6 +188,7 @@ pub(crate) struct Abbrev {
     pub(crate) has_children: bool,
     /// Length of the DIE after its code if every form has a fixed size, else `u32::MAX`.
     pub(crate) fixed_len: u32,
+    pub(crate) plain: Option<PlainMember>,
     pub(crate) ops: std::ops::Range<u32>,
 }
 
@@ -235,6 +287,18 @@ impl Abbrevs {
         let start = self.ops.len() as u32;
         let mut fixed_len = 0u32;
         let mut all_fixed = true;
+        let mut plain = if tag == c::DW_TAG_member.0 && !has_children {
+            Some(PlainMember {
+                len: 0,
+                name: PlainMember::ABSENT,
+                ty: PlainMember::ABSENT,
+                location: PlainMember::ABSENT,
+                wide: false,
+                string: false,
+            })
+        } else {
+            None
+        };
         // Bytes of unwanted attributes not yet covered by an op.
         let mut pending = 0u32;
         loop {
@@ -257,6 +321,7 @@ impl Abbrevs {
             if slot == Slot::None
                 && let Some(n) = size
             {
+                plain = plain.and_then(|mut p| p.add(slot, Action::Skip, Some(n)).then_some(p));
                 pending += u32::from(n);
                 continue;
             }
@@ -266,6 +331,7 @@ impl Abbrevs {
             } else {
                 action(form, encoding)?
             };
+            plain = plain.and_then(|mut p| p.add(slot, action, size).then_some(p));
             let bound = matches!(slot, Slot::Count | Slot::UpperBound);
             let action = if bound && action == Action::Ref {
                 Action::BoundRef
@@ -289,6 +355,7 @@ impl Abbrevs {
             tag,
             has_children,
             fixed_len: if all_fixed { fixed_len } else { u32::MAX },
+            plain,
             ops: start..self.ops.len() as u32,
         })
     }

@@ -21,6 +21,7 @@ mod abbrev;
 mod cursor;
 mod error;
 mod location;
+mod short;
 mod unit;
 mod walk;
 

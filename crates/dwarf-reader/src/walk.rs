@@ -2,7 +2,7 @@
 //!
 //! DIEs come as a pre-order byte stream. Types, functions and unit-level variables are recorded in flat arrays
 //! in the order in which their DIEs *start*; that order is also the index by which everything else refers to
-//! them, found from a DIE offset through a bitmap with one bit per byte of the unit and running counts
+//! them, found from a DIE offset through a bitmap with one bit per byte of the unit and counts between
 //! ([`Unit::type_at`]). A type's `order` says when its DIE *ended*, children included, which is the order in
 //! which the incumbent encoder numbers types.
 //!
@@ -12,9 +12,12 @@
 
 use gimli::constants as c;
 
-use crate::abbrev::{Abbrev, Abbrevs, Action, Class, Encoding, N_SLOTS, Op, Slot, action};
+use crate::abbrev::{
+    Abbrev, Abbrevs, Action, Class, Encoding, N_SLOTS, Op, PlainMember, Slot, action,
+};
 use crate::cursor::Cursor;
 use crate::error::{At, Error, ErrorKind, Result};
+use crate::short::ShortStrings;
 use crate::unit::{UnitHeader, UnitKind};
 use crate::{Relocate, Section, Sections, Str, StrSection, Target, TypeTag};
 
@@ -268,11 +271,10 @@ pub struct Unit {
     base: u64,
     /// Offset of `.debug_types` in a space that begins with `.debug_info`.
     types_shift: u64,
-    // One bit for each byte of the group, set where a type DIE starts, and the count of bits before each word.
-    bits: Vec<u64>,
-    ranks: Vec<u32>,
+    starts: Vec<Starts>,
     abbrevs: Abbrevs,
     abbrevs_of: Option<(u64, Encoding)>,
+    short: ShortStrings,
     frames: Vec<Frame>,
     open_members: Vec<Member>,
     open_enumerators: Vec<Enumerator>,
@@ -301,6 +303,15 @@ pub struct Stray {
     pub target: u64,
     /// Whether a DIE begins there that may be a type all the same: its kind is not known here, or its unit was left out.
     pub may_be_type: bool,
+}
+
+/// Where type DIEs start in 32 bytes of the group.
+#[derive(Debug, Clone, Copy, Default)]
+struct Starts {
+    /// One bit for each byte.
+    bits: u32,
+    /// Number of bits before these.
+    rank: u32,
 }
 
 /// Who refers to a `DW_TAG_GNU_annotation`.
@@ -458,8 +469,7 @@ impl Unit {
         self.headers.clear();
         self.n_skeletons = 0;
         self.n_unsupported = 0;
-        self.bits.clear();
-        self.ranks.clear();
+        self.starts.clear();
         self.frames.clear();
         self.open_members.clear();
         self.open_enumerators.clear();
@@ -473,9 +483,10 @@ impl Unit {
         self.signatures.clear();
     }
 
-    /// Forgets the abbreviation table kept from the last unit: needed before another file is read.
+    /// Forgets the abbreviation table and the names kept from the last units: needed before another file is read.
     pub fn forget_file(&mut self) {
         self.abbrevs_of = None;
+        self.short.clear();
     }
 
     /// The index in [`Self::types`] of what a reference leads to; `None` for void and for anything not a type.
@@ -485,13 +496,12 @@ impl Unit {
             let i = (r.0 & !TypeRef::INDEX) as usize;
             return if i < self.types.len() { Some(i) } else { None };
         }
-        let word = (r.0 / 64) as usize;
-        let bits = *self.bits.get(word)?;
-        let bit = 1u64 << (r.0 % 64);
+        let Starts { bits, rank } = *self.starts.get((r.0 / 32) as usize)?;
+        let bit = 1 << (r.0 % 32);
         if bits & bit == 0 {
             return None;
         }
-        Some(self.ranks[word] as usize + (bits & (bit - 1)).count_ones() as usize)
+        Some(rank as usize + (bits & (bit - 1)).count_ones() as usize)
     }
 
     /// The function whose DIE is at this offset from the start of the group.
@@ -668,7 +678,8 @@ impl Unit {
                 at: Some(first.at()),
             });
         }
-        self.bits.resize(span as usize / 64 + 1, 0);
+        self.starts
+            .resize(span as usize / 32 + 1, Starts::default());
         for h in headers {
             if let UnitKind::Type {
                 signature,
@@ -766,7 +777,15 @@ impl Unit {
         for bases_known in [false, true] {
             cur.pos = start;
             cx.bases_known = bases_known;
-            cx.attrs(abbrevs, root, &mut cur, relocate, &mut a, &self.signatures)?;
+            cx.attrs(
+                abbrevs,
+                root,
+                &mut cur,
+                relocate,
+                &mut a,
+                &self.signatures,
+                &mut self.short,
+            )?;
             cx.str_offsets_base = a.get(Slot::StrOffsetsBase).unwrap_or(cx.str_offsets_base);
             cx.addr_base = a.get(Slot::AddrBase).unwrap_or(cx.addr_base);
             cx.loclists_base = a.get(Slot::LoclistsBase).unwrap_or(cx.loclists_base);
@@ -835,8 +854,35 @@ impl Unit {
                 legacy: 0,
             };
             match ab.class {
+                Class::Member if top.kind == FrameKind::Type && ab.plain.is_some() => {
+                    let mut next = ab.plain;
+                    while let Some(plain) = next {
+                        let member = cx.plain_member(plain, &mut cur, relocate, &mut self.short)?;
+                        self.open_members.push(member);
+                        // The next DIE mostly is another one.
+                        let code = cur.data.get(cur.pos).copied().unwrap_or(0);
+                        next = if code < 0x80 {
+                            abbrevs.get(u64::from(code)).and_then(|ab| ab.plain)
+                        } else {
+                            None
+                        };
+                        if next.is_some() {
+                            *die = cur.pos as u64;
+                            cur.pos += 1;
+                        }
+                    }
+                    continue;
+                }
                 Class::Member if top.kind == FrameKind::Type => {
-                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &self.signatures)?;
+                    cx.attrs(
+                        abbrevs,
+                        ab,
+                        &mut cur,
+                        relocate,
+                        &mut a,
+                        &self.signatures,
+                        &mut self.short,
+                    )?;
                     self.member(&a, ab, BE);
                     frame.kind = FrameKind::Member;
                     frame.idx = top.idx;
@@ -847,21 +893,45 @@ impl Unit {
                     }
                 }
                 Class::Enumerator if top.kind == FrameKind::Type => {
-                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &self.signatures)?;
+                    cx.attrs(
+                        abbrevs,
+                        ab,
+                        &mut cur,
+                        relocate,
+                        &mut a,
+                        &self.signatures,
+                        &mut self.short,
+                    )?;
                     self.open_enumerators.push(Enumerator {
                         name: a.str(Slot::Name),
                         value: a.get(Slot::ConstValue).unwrap_or(0),
                     });
                 }
                 Class::Type(tag) => {
-                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &self.signatures)?;
+                    cx.attrs(
+                        abbrevs,
+                        ab,
+                        &mut cur,
+                        relocate,
+                        &mut a,
+                        &self.signatures,
+                        &mut self.short,
+                    )?;
                     frame = self.open_type(tag, local_off, &a);
                     if !ab.has_children {
                         self.close(frame);
                     }
                 }
                 Class::Param if matches!(top.kind, FrameKind::Func | FrameKind::Type) => {
-                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &self.signatures)?;
+                    cx.attrs(
+                        abbrevs,
+                        ab,
+                        &mut cur,
+                        relocate,
+                        &mut a,
+                        &self.signatures,
+                        &mut self.short,
+                    )?;
                     if top.kind == FrameKind::Type {
                         self.open_params.push(ProtoParam {
                             name: a.str(Slot::Name),
@@ -909,7 +979,15 @@ impl Unit {
                     }
                 }
                 Class::Subrange if top.kind == FrameKind::Type => {
-                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &self.signatures)?;
+                    cx.attrs(
+                        abbrevs,
+                        ab,
+                        &mut cur,
+                        relocate,
+                        &mut a,
+                        &self.signatures,
+                        &mut self.short,
+                    )?;
                     let t = &mut self.types[top.idx as usize];
                     if t.tag == TypeTag::Array {
                         let n = match (a.get(Slot::UpperBound), a.get(Slot::Count)) {
@@ -922,7 +1000,15 @@ impl Unit {
                     }
                 }
                 Class::Subprogram => {
-                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &self.signatures)?;
+                    cx.attrs(
+                        abbrevs,
+                        ab,
+                        &mut cur,
+                        relocate,
+                        &mut a,
+                        &self.signatures,
+                        &mut self.short,
+                    )?;
                     frame = self.open_func(&cx, local_off, &a);
                 }
                 Class::Variable
@@ -931,7 +1017,15 @@ impl Unit {
                         FrameKind::Unit | FrameKind::Namespace | FrameKind::Type
                     ) =>
                 {
-                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &self.signatures)?;
+                    cx.attrs(
+                        abbrevs,
+                        ab,
+                        &mut cur,
+                        relocate,
+                        &mut a,
+                        &self.signatures,
+                        &mut self.short,
+                    )?;
                     let idx = self.vars.len() as u32;
                     self.vars.push(Var {
                         name: a.str(Slot::Name),
@@ -957,11 +1051,27 @@ impl Unit {
                     };
                 }
                 Class::LlvmAnnotation => {
-                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &self.signatures)?;
+                    cx.attrs(
+                        abbrevs,
+                        ab,
+                        &mut cur,
+                        relocate,
+                        &mut a,
+                        &self.signatures,
+                        &mut self.short,
+                    )?;
                     self.llvm_annotation(&cx, top, local_off, &a);
                 }
                 Class::GnuAnnotation => {
-                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &self.signatures)?;
+                    cx.attrs(
+                        abbrevs,
+                        ab,
+                        &mut cur,
+                        relocate,
+                        &mut a,
+                        &self.signatures,
+                        &mut self.short,
+                    )?;
                     let kind = sections.string(a.str(Slot::Name)).unwrap_or_default();
                     self.annotations.push(GnuAnnotation {
                         off: local_off,
@@ -985,7 +1095,7 @@ impl Unit {
 
     fn open_type(&mut self, tag: TypeTag, off: u32, a: &Attrs) -> Frame {
         let idx = self.types.len() as u32;
-        self.bits[(off / 64) as usize] |= 1 << (off % 64);
+        self.starts[(off / 32) as usize].bits |= 1 << (off % 32);
         let mut origin = TypeRef::NONE;
         if a.has(Slot::Specification) {
             origin = TypeRef::off(a.off(Slot::Specification));
@@ -1210,10 +1320,9 @@ impl Unit {
     /// What can only be settled once all DIEs are known.
     fn finish(&mut self) {
         let mut n = 0u32;
-        self.ranks.reserve(self.bits.len());
-        for word in &self.bits {
-            self.ranks.push(n);
-            n += word.count_ones();
+        for starts in &mut self.starts {
+            starts.rank = n;
+            n += starts.bits.count_ones();
         }
         self.insert_llvm_tags();
         self.resolve_gnu_annotations();
@@ -1498,6 +1607,7 @@ impl<'d> Context<'d> {
         relocate: &mut R,
         a: &mut Attrs,
         signatures: &[(u64, u32)],
+        short: &mut ShortStrings,
     ) -> Result<(), ErrorKind> {
         a.mask = 0;
         a.addr = None;
@@ -1530,7 +1640,7 @@ impl<'d> Context<'d> {
                     self.skip_op(op, cur)?;
                     continue;
                 }
-                _ => match self.rare(op, cur, relocate, a, abbrevs, signatures)? {
+                _ => match self.rare(op, cur, relocate, a, abbrevs, signatures, short)? {
                     Some(v) => v,
                     None => continue,
                 },
@@ -1542,6 +1652,67 @@ impl<'d> Context<'d> {
             }
         }
         Ok(())
+    }
+
+    /// The string at this offset of the section, which is in the unit.
+    #[inline]
+    fn short_name(&self, at: usize, short: &mut ShortStrings) -> Str {
+        if self.in_types {
+            short.place(StrSection::Types, self.sections.types, at)
+        } else {
+            short.place(StrSection::Info, self.sections.info, at)
+        }
+    }
+
+    /// Reads a member of the usual form.
+    #[inline(always)]
+    fn plain_member<const BE: bool, R: Relocate>(
+        &self,
+        plain: PlainMember,
+        cur: &mut Cursor<'d, BE>,
+        relocate: &mut R,
+        short: &mut ShortStrings,
+    ) -> Result<Member, ErrorKind> {
+        let mut name = Str::NONE;
+        if plain.string {
+            name = self.short_name(cur.pos, short);
+            cur.skip_short_cstr()?;
+        }
+        let start = cur.pos;
+        cur.skip(u64::from(plain.len))?;
+        let field = |at: u8| Cursor::<BE> {
+            pos: start + usize::from(at),
+            ..*cur
+        };
+        if plain.name != PlainMember::ABSENT && !plain.string {
+            let mut field = field(plain.name);
+            let at = field.pos as u64;
+            let raw = u64::from(field.u32()?);
+            let target = relocate
+                .next(self.in_types, at, 4, raw)
+                .map_err(ErrorKind::Relocation)?;
+            name = Str(self.debug_str(target.value)?);
+        }
+        let mut ty = TypeRef::NONE;
+        if plain.ty != PlainMember::ABSENT {
+            let off = u64::from(field(plain.ty).u32()?);
+            ty = TypeRef(self.local_ref(off)? as u32);
+        }
+        let mut bytes = 0;
+        if plain.location != PlainMember::ABSENT {
+            let mut field = field(plain.location);
+            bytes = if plain.wide {
+                u64::from(field.u16()?)
+            } else {
+                u64::from(field.u8()?)
+            };
+        }
+        Ok(Member {
+            name,
+            bit_off: bytes * 8,
+            ty,
+            bit_size: u32::MAX,
+        })
     }
 
     /// A reference within the unit, as an offset from the start of the group.
@@ -1587,14 +1758,10 @@ impl<'d> Context<'d> {
         a: &mut Attrs,
         abbrevs: &Abbrevs,
         signatures: &[(u64, u32)],
+        short: &mut ShortStrings,
     ) -> Result<Option<u64>, ErrorKind> {
         let dwarf64 = self.encoding.dwarf64;
         let at = cur.pos as u64;
-        let info_section = if self.in_types {
-            StrSection::Types
-        } else {
-            StrSection::Info
-        };
         Ok(Some(match op.action {
             Action::Data4 | Action::SecOffset | Action::Data8 => {
                 let raw = match op.action {
@@ -1647,8 +1814,8 @@ impl<'d> Context<'d> {
             Action::Flag => u64::from(cur.u8()?),
             Action::Present => 1,
             Action::Str => {
-                cur.skip_cstr()?;
-                Str::new(info_section, at).0
+                cur.skip_short_cstr()?;
+                self.short_name(at as usize, short).0
             }
             Action::LineStrp => {
                 let raw = cur.offset(dwarf64)?;
@@ -1816,7 +1983,7 @@ impl<'d> Context<'d> {
                     }
                     Action::Data1 => Ok(Some(u64::from(cur.u8()?))),
                     Action::Data2 => Ok(Some(u64::from(cur.u16()?))),
-                    _ => self.rare(inner, cur, relocate, a, abbrevs, signatures),
+                    _ => self.rare(inner, cur, relocate, a, abbrevs, signatures, short),
                 };
             }
             Action::Sup => return Err(ErrorKind::Supplementary),
