@@ -67,19 +67,27 @@ impl UnitHeader {
     }
 }
 
-/// Reads all unit headers of a file. Cheap: touches a few bytes of each unit.
+/// Reads all unit headers of a file and calls `passed` with each. Cheap: touches a few bytes of each unit.
 ///
 /// # Errors
 /// On a header that cannot be read or whose length runs past its section.
-pub fn unit_headers<R: Relocate>(sections: &Sections<'_>, relocate: &R) -> Result<Vec<UnitHeader>> {
+pub fn unit_headers<R: Relocate>(
+    sections: &Sections<'_>,
+    relocate: &R,
+    passed: &mut dyn FnMut(&UnitHeader),
+) -> Result<Vec<UnitHeader>> {
     if sections.big_endian {
-        headers::<true, R>(sections, relocate)
+        headers::<true, R>(sections, relocate, passed)
     } else {
-        headers::<false, R>(sections, relocate)
+        headers::<false, R>(sections, relocate, passed)
     }
 }
 
-fn headers<const BE: bool, R: Relocate>(s: &Sections<'_>, relocate: &R) -> Result<Vec<UnitHeader>> {
+fn headers<const BE: bool, R: Relocate>(
+    s: &Sections<'_>,
+    relocate: &R,
+    passed: &mut dyn FnMut(&UnitHeader),
+) -> Result<Vec<UnitHeader>> {
     let mut units = Vec::new();
     for (in_types, data, name) in [
         (false, s.info, ".debug_info"),
@@ -100,6 +108,7 @@ fn headers<const BE: bool, R: Relocate>(s: &Sections<'_>, relocate: &R) -> Resul
             })?;
             let Some(header) = header else { continue };
             cur.pos = header.end as usize;
+            passed(&header);
             units.push(header);
         }
     }

@@ -27,8 +27,7 @@ pub(crate) struct Assembly<'a, 'f> {
     pub(crate) ground: Ground<'a>,
     pub(crate) copies: &'a Copies,
     pub(crate) features: Features,
-    /// Names that are no identifiers.
-    pub(crate) bad: Vec<Vec<u8>>,
+    pub(crate) names: Names,
     pub(crate) ids: Ids,
 }
 
@@ -97,27 +96,65 @@ fn string(btf: &mut Btf, text: &Text<'_>, s: Str) -> Result<u32> {
     Ok(btf.intern_str(text.bytes(s))?.0)
 }
 
-/// The offset of a name that the kernel takes; anything else is left out and noted.
-fn identifier(btf: &mut Btf, text: &Text<'_>, bad: &mut Vec<Vec<u8>>, s: Str) -> Result<u32> {
-    if s.is_none() {
-        return Ok(0);
+/// The names of members, parameters, enumerators and types on their way into a BTF.
+///
+/// The same few come again and again, and mostly from the same place: the offset that a place got is kept until
+/// another one wants its slot, and neither bytes nor hash are looked at again.
+#[derive(Debug)]
+pub(crate) struct Names {
+    /// Names that are no identifiers.
+    pub(crate) bad: Vec<Vec<u8>>,
+    /// A place and the offset of the string that stands there.
+    slots: Vec<(u64, u32)>,
+}
+
+impl Names {
+    /// For a file of so many nodes.
+    pub(crate) fn new(n_nodes: usize) -> Self {
+        /// 1 MiB of slots is enough for any kernel.
+        const MOST: usize = 1 << 16;
+        let n = n_nodes.next_power_of_two().clamp(64, MOST);
+        Self {
+            bad: Vec::new(),
+            slots: vec![(Str::NONE.to_bits(), 0); n],
+        }
     }
-    let name = text.bytes(s);
-    if name.is_empty() {
-        return Ok(0);
+
+    /// The offset of a name that the kernel takes; anything else is left out and noted.
+    #[inline]
+    fn identifier(&mut self, btf: &mut Btf, text: &Text<'_>, s: Str) -> Result<u32> {
+        let place = s.to_bits();
+        let spread = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let at = spread as usize & (self.slots.len() - 1);
+        let slot = self.slots[at];
+        if slot.0 == place {
+            return Ok(slot.1);
+        }
+        let off = self.new_identifier(btf, text.bytes(s))?;
+        // Bad ones are noted each time.
+        if off != 0 {
+            self.slots[at] = (place, off);
+        }
+        Ok(off)
     }
-    if !is_identifier(name) {
-        bad.push(name.to_vec());
-        return Ok(0);
+
+    fn new_identifier(&mut self, btf: &mut Btf, name: &[u8]) -> Result<u32> {
+        if name.is_empty() {
+            return Ok(0);
+        }
+        if !is_identifier(name) {
+            self.bad.push(name.to_vec());
+            return Ok(0);
+        }
+        Ok(btf.intern_str(name)?.0)
     }
-    Ok(btf.intern_str(name)?.0)
 }
 
 /// Writes the BTF record of a node's record ([`crate::store::Shard`] has the layouts).
 pub(crate) fn write_record(
     btf: &mut Btf,
     text: &Text<'_>,
-    bad: &mut Vec<Vec<u8>>,
+    names: &mut Names,
     kind: NodeKind,
     r: &[u32],
     id: &mut dyn FnMut(NodeId) -> u32,
@@ -164,22 +201,22 @@ pub(crate) fn write_record(
                 Kind::Union
             };
             let flag = r[4] != 0;
-            let name = identifier(btf, text, bad, get_str(r))?;
+            let name = names.identifier(btf, text, get_str(r))?;
             out.extend([name, info(kind, r[3], flag), r[2]]);
             for m in r[5..].chunks_exact(5) {
-                let name = identifier(btf, text, bad, get_str(m))?;
+                let name = names.identifier(btf, text, get_str(m))?;
                 let off = if flag { m[3] << 24 | m[2] } else { m[2] };
                 out.extend([name, id(NodeId::from_raw(m[4])), off]);
             }
         }
         NodeKind::Enum => {
-            let name = identifier(btf, text, bad, get_str(r))?;
+            let name = names.identifier(btf, text, get_str(r))?;
             let wide = r[4] & 1 != 0;
             let signed = r[4] & 2 != 0;
             out.extend([name, 0, r[2]]);
             let mut n = 0;
             for v in r[5..].chunks_exact(4) {
-                let name = identifier(btf, text, bad, get_str(v))?;
+                let name = names.identifier(btf, text, get_str(v))?;
                 // The kernel wants every enumerator named.
                 if name == 0 {
                     continue;
@@ -195,7 +232,7 @@ pub(crate) fn write_record(
         NodeKind::FuncProto => {
             out.extend([0, info(Kind::FuncProto, r[1], false), target(0)]);
             for p in r[2..].chunks_exact(3) {
-                let name = identifier(btf, text, bad, get_str(p))?;
+                let name = names.identifier(btf, text, get_str(p))?;
                 out.extend([name, id(NodeId::from_raw(p[2]))]);
             }
         }
@@ -205,7 +242,7 @@ pub(crate) fn write_record(
         }
         NodeKind::StructName | NodeKind::UnionName => {
             let is_union = kind == NodeKind::UnionName;
-            let name = identifier(btf, text, bad, get_str(r))?;
+            let name = names.identifier(btf, text, get_str(r))?;
             if name == 0 {
                 // A declaration must have a name; an empty type stands in for one whose name BTF cannot hold.
                 out.extend([
@@ -218,7 +255,7 @@ pub(crate) fn write_record(
             }
         }
         NodeKind::EnumName => {
-            let name = identifier(btf, text, bad, get_str(r))?;
+            let name = names.identifier(btf, text, get_str(r))?;
             out.extend([name, info(Kind::Enum, 0, false), 4]);
         }
     }
@@ -268,7 +305,7 @@ impl Assembly<'_, '_> {
             if let Some(name) = name
                 && !is_identifier(self.text.bytes(name))
             {
-                self.bad.push(self.text.bytes(name).to_vec());
+                self.names.bad.push(self.text.bytes(name).to_vec());
                 continue;
             }
             self.ids.set(node, next);
@@ -302,16 +339,22 @@ impl Assembly<'_, '_> {
                 write_record(
                     &mut self.btf,
                     &self.text,
-                    &mut self.bad,
+                    &mut self.names,
                     kind,
                     record,
                     &mut id,
                     out,
                 )
             }
-            Place::Copy(c) => {
-                copies.write(g, c, &mut self.btf, &self.text, &mut self.bad, &mut id, out)
-            }
+            Place::Copy(c) => copies.write(
+                g,
+                c,
+                &mut self.btf,
+                &self.text,
+                &mut self.names,
+                &mut id,
+                out,
+            ),
             Place::Base(id) => {
                 out.clear();
                 let t = g.base.and_then(|b| b.btf().ty(btf_builder::TypeId(id)));
@@ -336,7 +379,7 @@ impl Assembly<'_, '_> {
                 name = functions.syms_of(e.group)[dotted as usize].name;
             }
             if !is_identifier(name) {
-                self.bad.push(name.to_vec());
+                self.names.bad.push(name.to_vec());
                 continue;
             }
             // A copy that is like another one, or like a type of the base, is that.
@@ -447,7 +490,7 @@ impl Assembly<'_, '_> {
                 .get(section as usize)
                 .map_or(&b""[..], |s| s.name);
             if !is_section_name(name) {
-                self.bad.push(name.to_vec());
+                self.names.bad.push(name.to_vec());
                 continue;
             }
             let name = self.btf.intern_str(name)?.0;

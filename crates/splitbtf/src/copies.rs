@@ -16,7 +16,7 @@ use std::sync::Arc;
 use btf_builder::{Btf, Kind, TypeId, make_info, record_shape};
 use hashbrown::HashMap;
 
-use crate::assemble::write_record;
+use crate::assemble::{Names, write_record};
 use crate::base::BaseIndex;
 use crate::cu::{NameSet, Worker};
 use crate::error::ErrorKind;
@@ -376,21 +376,21 @@ impl Copies {
         c: u32,
         btf: &mut Btf,
         text: &Text<'_>,
-        bad: &mut Vec<Vec<u8>>,
+        names: &mut Names,
         id: &mut dyn FnMut(NodeId) -> u32,
         out: &mut Vec<u32>,
     ) -> Result<()> {
         match self.recs[c as usize].source {
             Source::Verbatim { kind, off, len } => {
                 let record = &self.words[off as usize..(off + len) as usize];
-                write_record(btf, text, bad, kind, record, id, out)
+                write_record(btf, text, names, kind, record, id, out)
             }
             Source::Shared { class, node } => {
                 let mut id = |n: NodeId| id(self.seen_from(g, class, n));
                 match node.place() {
                     Place::Store(i) => {
                         let (kind, record) = (g.store.node(i).kind, g.store.record(i));
-                        write_record(btf, text, bad, kind, record, &mut id, out)
+                        write_record(btf, text, names, kind, record, &mut id, out)
                     }
                     Place::Base(n) => {
                         write_base_record(g, n, &mut id, out);
@@ -421,6 +421,7 @@ impl Copies {
         let mut leaves: HashMap<u32, u32> = HashMap::new();
         let mut leaf_order = Vec::new();
         let mut words = Vec::new();
+        let mut names = Names::new(order.len());
         for &c in &order {
             let mut id = |node: NodeId| match node.place() {
                 Place::Copy(c) => id_of[c as usize],
@@ -431,7 +432,7 @@ impl Copies {
                     start + n + leaf_order.len() as u32 - 1
                 }),
             };
-            self.write(g, c, &mut btf, text, &mut Vec::new(), &mut id, &mut words)?;
+            self.write(g, c, &mut btf, text, &mut names, &mut id, &mut words)?;
             btf.push_raw(&words)?;
         }
         for i in leaf_order {

@@ -1,25 +1,20 @@
 //! From a unit's DWARF to nodes: each type is hashed, looked up, and written down only if nobody has seen it before.
+//!
+//! Within its unit a type has a *mark*, by which the keys of types that refer to it take it in ([`crate::recall`]): the
+//! place of its name if it is a struct, union or enum that has one, else its content hash.
 
 use std::cell::{Cell, RefCell};
 
 use dwarf_reader::{Str, TypeDie, TypeTag, Unit};
 use gimli::constants as c;
-use hashbrown::HashTable;
 
 use crate::base::BaseIndex;
 use crate::diag::{Diag, DiagKind};
 use crate::features::Features;
-use crate::shape::{self, Hash, Tag, name_hash};
+use crate::recall::{Recall, Seen};
+use crate::shape::{self, Hash, Mix, Tag, name_hash};
 use crate::store::{Key, NO_NAME, NodeId, NodeKind, Store, UNROOTED, put_str};
 use crate::text::{Text, synthetic};
-
-/// What a worker remembers of a hash.
-#[derive(Debug, Clone, Copy)]
-struct Seen {
-    hash: Hash,
-    node: NodeId,
-    name_no: u32,
-}
 
 /// A set of names, by number.
 #[derive(Debug, Default, Clone)]
@@ -63,7 +58,7 @@ impl NameSet {
 /// How one local type is known outside of its unit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Local {
-    /// How others take it in: by name for structs, unions and enums that have one.
+    /// How others take it in: by name for structs, unions and enums that have one. [`Hash::NONE`] until somebody asks.
     pub(crate) hash: Hash,
     /// The node that others refer to.
     pub(crate) node: NodeId,
@@ -74,8 +69,8 @@ pub(crate) struct Local {
 }
 
 const UNKNOWN: Local = Local {
-    hash: Hash { a: 0, b: 0 },
-    node: NodeId::VOID,
+    hash: Hash::NONE,
+    node: LAZY,
     name_no: UNKNOWN_NO,
     def: NodeId::VOID,
 };
@@ -83,8 +78,6 @@ const UNKNOWN: Local = Local {
 const UNKNOWN_NO: u32 = u32::MAX - 1;
 /// Being hashed: on the stack.
 const OPEN_NO: u32 = u32::MAX - 2;
-/// Known by its name, but not looked at.
-const NAMED_NO: u32 = u32::MAX - 3;
 /// The node of a name that nobody has asked for yet.
 const LAZY: NodeId = NodeId::NONE;
 
@@ -107,6 +100,13 @@ impl Cycle {
     const NAMELESS: &'static str = "types refer to each other in a cycle without a name";
     const ENDLESS: &'static str =
         "a typedef leads back to itself through nothing but typedefs, qualifiers and arrays";
+
+    pub(crate) fn into_error(self, unit: &Unit) -> dwarf_reader::Error {
+        dwarf_reader::Error {
+            kind: dwarf_reader::ErrorKind::Cycle(self.what),
+            at: unit.at(self.off),
+        }
+    }
 }
 
 /// A member as BTF will have it.
@@ -127,8 +127,8 @@ const NEAR: usize = 1 << 14;
 struct Spare {
     unit: Unit,
     locals: Vec<Local>,
-    seen: HashTable<Seen>,
-    seen_protos: HashTable<Seen>,
+    marks: Vec<Hash>,
+    recall: Recall,
     stack: Vec<(u32, u32)>,
     scratch: Vec<PlainMember>,
     words: Vec<u32>,
@@ -142,8 +142,8 @@ thread_local! {
 }
 
 impl Spare {
-    /// The largest table worth keeping, in entries: a module's, not a vmlinux's.
-    const MAX_TABLE: usize = 1 << 16;
+    /// The largest memory of types worth keeping, in entries: a module's, not a vmlinux's.
+    const MAX_RECALL: usize = 1 << 16;
 
     fn take(base: u64) -> Self {
         let mut spare = SPARE.take().unwrap_or_default();
@@ -153,7 +153,7 @@ impl Spare {
             spare.near.resize(
                 if base == 0 { 0 } else { NEAR },
                 Seen {
-                    hash: Hash::default(),
+                    hash: Hash::NONE,
                     node: NodeId::VOID,
                     name_no: NO_NAME,
                 },
@@ -166,18 +166,16 @@ impl Spare {
 
 impl Drop for Worker<'_, '_> {
     fn drop(&mut self) {
-        let mut seen = std::mem::take(&mut self.seen);
-        seen.clear();
-        if seen.capacity() > Spare::MAX_TABLE {
+        let mut recall = std::mem::take(&mut self.recall);
+        recall.clear();
+        if recall.capacity() > Spare::MAX_RECALL {
             return;
         }
-        let mut seen_protos = std::mem::take(&mut self.seen_protos);
-        seen_protos.clear();
         SPARE.set(Some(Spare {
             unit: std::mem::take(&mut self.unit),
             locals: std::mem::take(&mut self.locals),
-            seen,
-            seen_protos,
+            marks: std::mem::take(&mut self.marks),
+            recall,
             stack: std::mem::take(&mut self.stack),
             scratch: std::mem::take(&mut self.scratch),
             words: std::mem::take(&mut self.words),
@@ -198,8 +196,9 @@ pub(crate) struct Worker<'f, 's> {
     /// Names that the unit at hand mentions.
     pub(crate) mentioned: NameSet,
     pub(crate) diags: Vec<Diag>,
-    seen: HashTable<Seen>,
-    seen_protos: HashTable<Seen>,
+    /// The mark of each type of the unit, [`Hash::NONE`] where it is not known yet.
+    marks: Vec<Hash>,
+    recall: Recall,
     stack: Vec<(u32, u32)>,
     scratch: Vec<PlainMember>,
     words: Vec<u32>,
@@ -210,6 +209,8 @@ pub(crate) struct Worker<'f, 's> {
     pub(crate) typedefs_by_name: bool,
     /// A reference of the unit at hand leads to no type.
     stray: Cell<bool>,
+    /// Types come again so often that they are remembered by what their DIEs say instead of by their content.
+    pub(crate) repeats: bool,
     cu: u64,
     int: Option<Local>,
     char: Option<Local>,
@@ -232,14 +233,15 @@ impl<'f, 's> Worker<'f, 's> {
             locals: spare.locals,
             mentioned: NameSet::default(),
             diags: Vec::new(),
-            seen: spare.seen,
-            seen_protos: spare.seen_protos,
+            marks: spare.marks,
+            recall: spare.recall,
             stack: spare.stack,
             scratch: spare.scratch,
             words: spare.words,
             near: spare.near,
             typedefs_by_name: false,
             stray: Cell::new(false),
+            repeats: false,
             cu: 0,
             int: None,
             char: None,
@@ -261,20 +263,16 @@ impl<'f, 's> Worker<'f, 's> {
             let what = Cycle::ENDLESS;
             return Err(Cycle { off, what });
         }
+        let mut marks = std::mem::take(&mut self.marks);
+        marks.clear();
+        // Types with a name are known by it from the start.
+        marks.extend(self.unit.types.iter().map(|t| match self.by_name(t) {
+            Some((tag, name)) => shape::by_place(tag, name.to_bits()),
+            None => Hash::NONE,
+        }));
+        self.marks = marks;
         for i in 0..self.unit.types.len() {
-            let t = &self.unit.types[i];
-            if let Some((tag, name)) = self.by_name(t) {
-                let hash = shape::by_name(tag, self.text.hash(name));
-                self.locals[i] = Local {
-                    hash,
-                    node: LAZY,
-                    name_no: NAMED_NO,
-                    def: NodeId::VOID,
-                };
-            }
-        }
-        for i in 0..self.unit.types.len() {
-            if matches!(self.locals[i].name_no, UNKNOWN_NO | NAMED_NO) {
+            if self.locals[i].name_no == UNKNOWN_NO {
                 self.resolve(i as u32)?;
             }
         }
@@ -364,35 +362,44 @@ impl<'f, 's> Worker<'f, 's> {
 
     /// A local type with its node.
     pub(crate) fn local_at(&mut self, i: usize) -> Local {
+        let hash = self.content(i as u32);
         let node = self.node_of(i as u32);
         Local {
+            hash,
             node,
             ..self.locals[i]
         }
     }
 
+    /// What is known of a hash: by the base or, unless types are remembered by what their DIEs say, by the memory.
     #[inline]
     fn find(&mut self, hash: Hash) -> Option<Seen> {
-        if let Some(base) = self.base {
-            let near = self.near.get_mut(hash.b as usize % NEAR);
-            if let Some(near) = &near
-                && near.hash == hash
-            {
-                return Some(**near);
-            }
-            if let Some((node, name_no)) = base.find(hash) {
-                let seen = Seen {
-                    hash,
-                    node,
-                    name_no,
-                };
-                if let Some(near) = near {
-                    *near = seen;
-                }
-                return Some(seen);
-            }
+        match self.find_in_base(hash) {
+            None if !self.repeats => self.recall.find(hash),
+            found => found,
         }
-        self.seen.find(hash.a, |s| s.hash == hash).copied()
+    }
+
+    /// What the base has for a hash.
+    #[inline]
+    fn find_in_base(&mut self, hash: Hash) -> Option<Seen> {
+        let base = self.base?;
+        let near = self.near.get_mut(hash.b as usize % NEAR);
+        if let Some(near) = &near
+            && near.hash == hash
+        {
+            return Some(**near);
+        }
+        let (node, name_no) = base.find(hash)?;
+        let seen = Seen {
+            hash,
+            node,
+            name_no,
+        };
+        if let Some(near) = near {
+            *near = seen;
+        }
+        Some(seen)
     }
 
     /// The node of a hash; `build` writes the record if this is the first time that anybody sees it.
@@ -411,21 +418,48 @@ impl<'f, 's> Worker<'f, 's> {
             node,
             name_no,
         };
-        self.seen.insert_unique(hash.a, seen, |s| s.hash.a);
+        if !self.repeats {
+            self.recall.add(hash, seen);
+        }
+        seen
+    }
+
+    /// What became of the type of this key, from memory or by `make`.
+    #[inline]
+    fn recall(
+        &mut self,
+        key: impl FnOnce(&Self) -> Hash,
+        make: impl FnOnce(&mut Self) -> Seen,
+    ) -> Seen {
+        if !self.repeats {
+            return make(self);
+        }
+        let key = key(self);
+        if let Some(seen) = self.recall.find(key) {
+            return seen;
+        }
+        let seen = make(self);
+        self.recall.add(key, seen);
         seen
     }
 
     /// The node that stands for a struct, union or enum by name.
-    fn name_node(&mut self, tag: Tag, name: Str, hash: Hash, key: Key) -> Seen {
-        if let Some(seen) = self.find(hash) {
-            return seen;
-        }
-        let kind = match tag {
-            Tag::StructName => NodeKind::StructName,
-            Tag::UnionName => NodeKind::UnionName,
-            _ => NodeKind::EnumName,
-        };
-        self.intern(hash, key, kind, NO_NAME, |w| put_str(w, name))
+    fn name_node(&mut self, tag: Tag, name: Str, key: Key) -> Seen {
+        self.recall(
+            |_| shape::by_place(tag, name.to_bits()),
+            |w| {
+                let hash = shape::by_name(tag, w.text.hash(name));
+                if let Some(seen) = w.find(hash) {
+                    return seen;
+                }
+                let kind = match tag {
+                    Tag::StructName => NodeKind::StructName,
+                    Tag::UnionName => NodeKind::UnionName,
+                    _ => NodeKind::EnumName,
+                };
+                w.intern(hash, key, kind, NO_NAME, |words| put_str(words, name))
+            },
+        )
     }
 
     /// Hashes a type and, first, all that it needs hashed.
@@ -455,7 +489,8 @@ impl<'f, 's> Worker<'f, 's> {
                 }
                 None => {
                     self.stack.pop();
-                    self.finish(top);
+                    let ready = self.attempt(top);
+                    debug_assert!(ready, "nothing is missing");
                 }
             }
         }
@@ -491,22 +526,38 @@ impl<'f, 's> Worker<'f, 's> {
         t.name
     }
 
-    /// How another type takes in local type `i`; `None` if it has to be hashed first.
+    /// The mark of what a reference leads to; [`Hash::NONE`] if that has to be hashed first.
     #[inline(always)]
-    fn taken_in(&self, i: u32) -> Option<Hash> {
-        // Types with a name are known by it from the start.
-        let hash = self.locals[i as usize].hash;
-        if hash == Hash::default() {
-            None
-        } else {
-            Some(hash)
+    fn mark(&self, r: dwarf_reader::TypeRef) -> Hash {
+        match self.target(r) {
+            Some(j) => self.marks[j as usize],
+            None => Hash::VOID,
+        }
+    }
+
+    /// How other types take in local type `j`, which is ready.
+    fn content(&mut self, j: u32) -> Hash {
+        let local = &self.locals[j as usize];
+        if local.hash != Hash::NONE {
+            return local.hash;
+        }
+        match self.by_name(&self.unit.types[j as usize]) {
+            Some((tag, name)) => {
+                let hash = shape::by_name(tag, self.text.hash(name));
+                self.locals[j as usize].hash = hash;
+                hash
+            }
+            None => Hash::VOID,
         }
     }
 
     /// The next type, from position `from` among those that `i` refers to, that has to be hashed before `i` can be.
     fn next_missing(&self, i: u32, from: u32) -> Option<(u32, u32)> {
         let t = &self.unit.types[i as usize];
-        let missing = |r| self.target(r).filter(|&j| self.taken_in(j).is_none());
+        let missing = |r| {
+            self.target(r)
+                .filter(|&j| self.marks[j as usize] == Hash::NONE)
+        };
         let mut n = from;
         if n == 0 {
             n = 1;
@@ -553,18 +604,29 @@ impl<'f, 's> Worker<'f, 's> {
     /// Finishes type `i` if all that it needs is known.
     #[inline]
     fn attempt(&mut self, i: u32) -> bool {
-        if self.next_missing(i, 0).is_some() {
-            return false;
+        let t = self.unit.types[i as usize];
+        match t.tag {
+            TypeTag::Struct | TypeTag::Union if !t.declaration => return self.composite(i, &t),
+            TypeTag::Subroutine => return self.subroutine(i, &t),
+            TypeTag::Pointer | TypeTag::Const | TypeTag::Volatile | TypeTag::Restrict => {
+                if self.mark(t.ty) == Hash::NONE {
+                    return false;
+                }
+            }
+            _ => {
+                if self.next_missing(i, 0).is_some() {
+                    return false;
+                }
+            }
         }
-        self.finish(i);
+        self.finish(i, &t);
         true
     }
 
     /// How others take in the target of a reference that is known to be ready.
-    #[inline(always)]
-    fn child(&self, r: dwarf_reader::TypeRef) -> Hash {
+    fn child(&mut self, r: dwarf_reader::TypeRef) -> Hash {
         match self.target(r) {
-            Some(j) => self.taken_in(j).unwrap_or(Hash::VOID),
+            Some(j) => self.content(j),
             None => Hash::VOID,
         }
     }
@@ -587,34 +649,47 @@ impl<'f, 's> Worker<'f, 's> {
             return NodeId::VOID;
         };
         let key = self.key(t.order);
-        let node = self.name_node(tag, name, local.hash, key).node;
+        let node = self.name_node(tag, name, key).node;
         self.locals[j as usize].node = node;
         node
     }
 
     fn set(&mut self, i: u32, seen: Seen) {
-        self.locals[i as usize] = Local {
+        let local = Local {
             hash: seen.hash,
             node: seen.node,
             name_no: seen.name_no,
             def: NodeId::VOID,
         };
+        self.set_local(i, local);
+    }
+
+    fn set_local(&mut self, i: u32, local: Local) {
+        self.locals[i as usize] = local;
+        // The mark of a type with a name stays as it is.
+        let mark = &mut self.marks[i as usize];
+        if *mark == Hash::NONE {
+            *mark = local.hash;
+        }
     }
 
     fn alias(&mut self, i: u32, r: dwarf_reader::TypeRef) {
-        self.locals[i as usize] = match self.target(r) {
+        let local = match self.target(r) {
             Some(j) => {
-                let hash = self.child(r);
-                let node = self.node_of(j);
+                let mark = self.marks[j as usize];
+                if mark != Hash::NONE {
+                    self.marks[i as usize] = mark;
+                }
                 Local {
-                    hash,
-                    node,
+                    hash: self.content(j),
+                    node: self.node_of(j),
                     name_no: NO_NAME,
                     def: NodeId::VOID,
                 }
             }
             None => VOID,
         };
+        self.set_local(i, local);
     }
 
     pub(crate) fn warn(&mut self, kind: DiagKind, off: u32, name: Str) {
@@ -632,29 +707,32 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     /// Hashes type `i`, all of whose references are ready, and finds or makes its node.
-    fn finish(&mut self, i: u32) {
-        let t = self.unit.types[i as usize];
+    fn finish(&mut self, i: u32, t: &TypeDie) {
         let key = self.key(t.order);
         match t.tag {
-            TypeTag::Pointer => self.reference(i, &t, Tag::Ptr, NodeKind::Ptr),
-            TypeTag::Const => self.reference(i, &t, Tag::Const, NodeKind::Const),
-            TypeTag::Volatile => self.reference(i, &t, Tag::Volatile, NodeKind::Volatile),
-            TypeTag::Restrict => self.reference(i, &t, Tag::Restrict, NodeKind::Restrict),
+            TypeTag::Pointer => self.reference(i, t, Tag::Ptr, NodeKind::Ptr),
+            TypeTag::Const => self.reference(i, t, Tag::Const, NodeKind::Const),
+            TypeTag::Volatile => self.reference(i, t, Tag::Volatile, NodeKind::Volatile),
+            TypeTag::Restrict => self.reference(i, t, Tag::Restrict, NodeKind::Restrict),
             TypeTag::Reference => {
                 self.warn(DiagKind::ReferenceAsPointer, t.off, t.name);
-                self.reference(i, &t, Tag::Ptr, NodeKind::Ptr);
+                self.reference(i, t, Tag::Ptr, NodeKind::Ptr);
             }
             TypeTag::Transparent => self.alias(i, t.ty),
             TypeTag::TypeTag => {
-                if self.is_no_tag(&t) {
+                if self.is_no_tag(t) {
                     return self.alias(i, t.ty);
                 }
-                let hash = shape::type_tag(self.text.hash(t.name), false, self.child(t.ty));
-                let seen = self.find(hash).unwrap_or_else(|| {
-                    let target = self.child_node(t.ty);
-                    self.intern(hash, key, NodeKind::TypeTag, NO_NAME, |w| {
-                        put_str(w, t.name);
-                        w.extend([0, target.raw()]);
+                let key_of = |w: &Self| shape::type_tag(t.name.to_bits(), false, w.mark(t.ty));
+                let seen = self.recall(key_of, |w| {
+                    let hash = shape::type_tag(w.text.hash(t.name), false, w.child(t.ty));
+                    if let Some(seen) = w.find(hash) {
+                        return seen;
+                    }
+                    let target = w.child_node(t.ty);
+                    w.intern(hash, key, NodeKind::TypeTag, NO_NAME, |words| {
+                        put_str(words, t.name);
+                        words.extend([0, target.raw()]);
                     })
                 });
                 self.set(i, seen);
@@ -663,12 +741,16 @@ impl<'f, 's> Worker<'f, 's> {
                 if t.name.is_none() {
                     return self.alias(i, t.ty);
                 }
-                let hash = shape::typedef(self.text.hash(t.name), self.child(t.ty));
-                let seen = self.find(hash).unwrap_or_else(|| {
-                    let target = self.child_node(t.ty);
-                    self.intern(hash, key, NodeKind::Typedef, NO_NAME, |w| {
-                        put_str(w, t.name);
-                        w.push(target.raw());
+                let key_of = |w: &Self| shape::typedef(t.name.to_bits(), w.mark(t.ty));
+                let seen = self.recall(key_of, |w| {
+                    let hash = shape::typedef(w.text.hash(t.name), w.child(t.ty));
+                    if let Some(seen) = w.find(hash) {
+                        return seen;
+                    }
+                    let target = w.child_node(t.ty);
+                    w.intern(hash, key, NodeKind::Typedef, NO_NAME, |words| {
+                        put_str(words, t.name);
+                        words.push(target.raw());
                     })
                 });
                 if self.typedefs_by_name {
@@ -678,29 +760,31 @@ impl<'f, 's> Worker<'f, 's> {
                     self.set(i, seen);
                 }
             }
-            TypeTag::Base => self.base_type(i, &t),
-            TypeTag::Array => self.array(i, &t),
-            TypeTag::Struct | TypeTag::Union => self.composite(i, &t),
-            TypeTag::Enum => self.enumeration(i, &t),
-            TypeTag::Subroutine => self.subroutine(i, &t),
+            TypeTag::Base => self.base_type(i, t),
+            TypeTag::Array => self.array(i, t),
+            TypeTag::Struct | TypeTag::Union => self.declaration(i, t),
+            TypeTag::Enum => self.enumeration(i, t),
+            // The others are finished where it is found out that they can be.
+            TypeTag::Subroutine => {}
             TypeTag::Unsupported => {
                 self.warn(DiagKind::UnsupportedType, t.off, t.name);
-                self.locals[i as usize] = VOID;
+                self.set_local(i, VOID);
             }
         }
     }
 
     #[inline]
     fn reference(&mut self, i: u32, t: &TypeDie, tag: Tag, kind: NodeKind) {
-        let hash = shape::reference(tag, self.child(t.ty));
-        let seen = match self.find(hash) {
-            Some(seen) => seen,
-            None => {
-                let target = self.child_node(t.ty);
-                let key = self.key(t.order);
-                self.intern(hash, key, kind, NO_NAME, |w| w.push(target.raw()))
+        let key_of = |w: &Self| shape::reference(tag, w.mark(t.ty));
+        let seen = self.recall(key_of, |w| {
+            let hash = shape::reference(tag, w.child(t.ty));
+            if let Some(seen) = w.find(hash) {
+                return seen;
             }
-        };
+            let target = w.child_node(t.ty);
+            let key = w.key(t.order);
+            w.intern(hash, key, kind, NO_NAME, |words| words.push(target.raw()))
+        });
         self.set(i, seen);
     }
 
@@ -724,19 +808,24 @@ impl<'f, 's> Worker<'f, 's> {
                 // BTF has no word for it: an opaque run of bytes keeps the layout.
                 self.warn(DiagKind::ComplexFloat, t.off, t.name);
                 let elem = self.char_type();
-                self.locals[i as usize] =
-                    self.array_of(elem, dwarf_reader::TypeRef::NONE, size, self.key(t.order));
-                return;
+                let bytes = self.array_of(elem, None, size, self.key(t.order));
+                return self.set_local(i, bytes);
             }
             if matches!(size, 2 | 4 | 8 | 12 | 16) {
-                let hash = shape::float(self.text.hash(name), size);
                 let key = self.key(t.order);
-                let seen = self.find(hash).unwrap_or_else(|| {
-                    self.intern(hash, key, NodeKind::Float, NO_NAME, |w| {
-                        put_str(w, name);
-                        w.push(size);
-                    })
-                });
+                let seen = self.recall(
+                    |_| shape::float(name.to_bits(), size),
+                    |w| {
+                        let hash = shape::float(w.text.hash(name), size);
+                        if let Some(seen) = w.find(hash) {
+                            return seen;
+                        }
+                        w.intern(hash, key, NodeKind::Float, NO_NAME, |words| {
+                            put_str(words, name);
+                            words.push(size);
+                        })
+                    },
+                );
                 return self.set(i, seen);
             }
             self.warn(DiagKind::FloatSize, t.off, t.name);
@@ -754,20 +843,26 @@ impl<'f, 's> Worker<'f, 's> {
             name = synthetic::FAKE_INT;
         }
         let local = self.int_type(name, size, data_encoding, self.key(t.order));
-        self.locals[i as usize] = local;
+        self.set_local(i, local);
     }
 
     fn int_type(&mut self, name: Str, size: u32, encoding: u32, key: Key) -> Local {
         let data = (encoding << 24) | (size * 8);
-        let hash = shape::int(self.text.hash(name), size, data);
-        let seen = self.find(hash).unwrap_or_else(|| {
-            self.intern(hash, key, NodeKind::Int, NO_NAME, |w| {
-                put_str(w, name);
-                w.extend([size, data]);
-            })
-        });
+        let seen = self.recall(
+            |_| shape::int(name.to_bits(), size, data),
+            |w| {
+                let hash = shape::int(w.text.hash(name), size, data);
+                if let Some(seen) = w.find(hash) {
+                    return seen;
+                }
+                w.intern(hash, key, NodeKind::Int, NO_NAME, |words| {
+                    put_str(words, name);
+                    words.extend([size, data]);
+                })
+            },
+        );
         Local {
-            hash,
+            hash: seen.hash,
             node: seen.node,
             name_no: NO_NAME,
             def: NodeId::VOID,
@@ -817,25 +912,26 @@ impl<'f, 's> Worker<'f, 's> {
         char
     }
 
-    /// An array of `elem`, whose node is that of `r` if it is not known yet.
-    fn array_of(&mut self, elem: Local, r: dwarf_reader::TypeRef, nelems: u32, key: Key) -> Local {
+    /// An array of `elem`, or of local type `j`.
+    fn array_of(&mut self, elem: Local, j: Option<u32>, nelems: u32, key: Key) -> Local {
         let index = self.index_type();
-        let hash = shape::array(elem.hash, index.hash, nelems);
-        let seen = match self.find(hash) {
-            Some(seen) => seen,
-            None => {
-                let node = if elem.node == LAZY {
-                    self.child_node(r)
-                } else {
-                    elem.node
-                };
-                self.intern(hash, key, NodeKind::Array, NO_NAME, |w| {
-                    w.extend([node.raw(), index.node.raw(), nelems]);
-                })
-            }
+        let key_of = |w: &Self| {
+            let elem = j.map_or(elem.hash, |j| w.marks[j as usize]);
+            shape::array(elem, index.hash, nelems)
         };
+        let seen = self.recall(key_of, |w| {
+            let elem_hash = j.map_or(elem.hash, |j| w.content(j));
+            let hash = shape::array(elem_hash, index.hash, nelems);
+            if let Some(seen) = w.find(hash) {
+                return seen;
+            }
+            let node = j.map_or(elem.node, |j| w.node_of(j));
+            w.intern(hash, key, NodeKind::Array, NO_NAME, |words| {
+                words.extend([node.raw(), index.node.raw(), nelems]);
+            })
+        });
         Local {
-            hash,
+            hash: seen.hash,
             node: seen.node,
             name_no: NO_NAME,
             def: NodeId::VOID,
@@ -843,18 +939,16 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     fn array(&mut self, i: u32, t: &TypeDie) {
-        let hash = self.child(t.ty);
-        let elem = if hash == Hash::VOID {
-            self.warn(DiagKind::VoidArray, t.off, t.name);
-            self.char_type()
-        } else {
-            Local {
-                hash,
-                node: LAZY,
-                ..VOID
+        let target = self.target(t.ty);
+        let (elem, target) = match target.filter(|&j| self.marks[j as usize] != Hash::VOID) {
+            Some(j) => (VOID, Some(j)),
+            None => {
+                self.warn(DiagKind::VoidArray, t.off, t.name);
+                (self.char_type(), None)
             }
         };
-        self.locals[i as usize] = self.array_of(elem, t.ty, t.size as u32, self.key(t.order));
+        let local = self.array_of(elem, target, t.size as u32, self.key(t.order));
+        self.set_local(i, local);
     }
 
     /// The members of a struct or union as BTF can express them, and whether they need the kind flag; the latter is
@@ -880,7 +974,7 @@ impl<'f, 's> Worker<'f, 's> {
             // A type that aliases void is void too.
             let target = self
                 .target(m.ty)
-                .filter(|&j| self.locals[j as usize].hash != Hash::VOID);
+                .filter(|&j| self.marks[j as usize] != Hash::VOID);
             let Some(ty) = target else {
                 dropped = Some(DiagKind::VoidMember);
                 continue;
@@ -923,78 +1017,128 @@ impl<'f, 's> Worker<'f, 's> {
         (Some(kind_flag), dropped)
     }
 
-    fn composite(&mut self, i: u32, t: &TypeDie) {
+    /// A struct or union that is only declared, or a stub that stands for a type elsewhere.
+    fn declaration(&mut self, i: u32, t: &TypeDie) {
+        let name = self.name_of(t);
+        if name.is_none() {
+            let target = t.origin;
+            return if self.unit.type_at(target) == Some(i as usize) {
+                self.set_local(i, VOID);
+            } else {
+                self.alias(i, target);
+            };
+        }
+        let tag = if t.tag == TypeTag::Union {
+            Tag::UnionName
+        } else {
+            Tag::StructName
+        };
+        let seen = self.name_node(tag, name, self.key(t.order));
+        self.mentioned.insert(seen.name_no);
+        self.set(i, seen);
+    }
+
+    /// Finishes the definition of a struct or union, if the types of all members are known.
+    fn composite(&mut self, i: u32, t: &TypeDie) -> bool {
+        let tag = if t.tag == TypeTag::Union {
+            Tag::Union
+        } else {
+            Tag::Struct
+        };
+        let first = t.first as usize;
+        let members = &self.unit.members[first..first + t.n as usize];
+        let mut m = Mix::new(tag);
+        m.item(t.size, u64::from(t.n), self.marks[i as usize]);
+        // An offset that leaves no room for the width in one word has no key.
+        let mut recalled = self.repeats;
+        for x in members {
+            let mark = self.mark(x.ty);
+            if mark == Hash::NONE {
+                return false;
+            }
+            if recalled {
+                recalled = x.bit_off >> 32 == 0;
+                let place = x.bit_off | u64::from(x.bit_size) << 32;
+                m.item(x.name.to_bits(), place, mark);
+            }
+        }
+        let key = m.done();
+        let known = if recalled {
+            self.recall.find(key)
+        } else {
+            None
+        };
+        let seen = match known {
+            Some(seen) => seen,
+            None => {
+                let (seen, clean) = self.composite_content(i, t);
+                // What there is to complain about is said of each DIE.
+                if recalled && clean {
+                    self.recall.add(key, seen);
+                }
+                seen
+            }
+        };
+        let name = self.name_of(t);
+        self.define(i, name, seen);
+        true
+    }
+
+    /// Hashes the content of a struct or union and finds or makes its node; also says whether BTF can hold all of it.
+    fn composite_content(&mut self, i: u32, t: &TypeDie) -> (Seen, bool) {
         let key = self.key(t.order);
         let name = self.name_of(t);
-        let is_union = t.tag == TypeTag::Union;
-        let (tag, name_tag, kind) = if is_union {
+        let (tag, name_tag, kind) = if t.tag == TypeTag::Union {
             (Tag::Union, Tag::UnionName, NodeKind::Union)
         } else {
             (Tag::Struct, Tag::StructName, NodeKind::Struct)
         };
-        if t.declaration {
-            if name.is_none() {
-                // A stub that stands for a type elsewhere, or nothing at all.
-                let target = t.origin;
-                return if self.unit.type_at(target) == Some(i as usize) {
-                    self.locals[i as usize] = VOID;
-                } else {
-                    self.alias(i, target);
-                };
-            }
-            let hash = self.locals[i as usize].hash;
-            let seen = self.name_node(name_tag, name, hash, key);
-            self.mentioned.insert(seen.name_no);
-            return self.set(i, seen);
-        }
         let mut members = std::mem::take(&mut self.scratch);
         let (kind_flag, dropped) = self.plain_members(t, &mut members);
-        self.scratch = members;
         if let Some(kind) = dropped {
             self.warn(kind, t.off, name);
         }
         if kind_flag.is_none() {
             self.warn(DiagKind::CannotExpress, t.off, name);
         }
+        let clean = kind_flag.is_some() && dropped.is_none();
         let kind_flag = kind_flag.unwrap_or(false);
         let size = u32::try_from(t.size).unwrap_or(u32::MAX);
-        let by_name = self.locals[i as usize].hash;
         let name_word = if name.is_none() {
             shape::anonymous()
         } else {
-            by_name.a
+            self.content(i).a
         };
         let mut m = shape::composite(tag, name_word, size);
-        for p in &self.scratch {
-            let ty = self.taken_in(p.ty).unwrap_or(Hash::VOID);
+        for p in &members {
+            let ty = self.content(p.ty);
             shape::member(&mut m, self.text.hash(p.name), p.bit_off, p.width, ty);
         }
-        let hash = shape::composite_end(m, self.scratch.len(), kind_flag);
+        let hash = shape::composite_end(m, members.len(), kind_flag);
         let seen = match self.find(hash) {
             Some(seen) => seen,
             None => {
                 let name_no = if name.is_none() {
                     NO_NAME
                 } else {
-                    self.name_node(name_tag, name, by_name, key).name_no
+                    self.name_node(name_tag, name, key).name_no
                 };
                 let mut words = std::mem::take(&mut self.words);
                 words.clear();
                 put_str(&mut words, name);
-                words.extend([size, self.scratch.len() as u32, u32::from(kind_flag)]);
-                let members = std::mem::take(&mut self.scratch);
+                words.extend([size, members.len() as u32, u32::from(kind_flag)]);
                 for p in &members {
                     put_str(&mut words, p.name);
                     let node = self.node_of(p.ty);
                     words.extend([p.bit_off, p.width, node.raw()]);
                 }
-                self.scratch = members;
                 let seen = self.intern(hash, key, kind, name_no, |w| w.extend_from_slice(&words));
                 self.words = words;
                 seen
             }
         };
-        self.define(i, name, seen);
+        self.scratch = members;
+        (seen, clean)
     }
 
     /// Notes what a definition is, under its name if it has one.
@@ -1014,11 +1158,9 @@ impl<'f, 's> Worker<'f, 's> {
         let name = self.name_of(t);
         if t.declaration {
             if name.is_none() {
-                self.locals[i as usize] = VOID;
-                return;
+                return self.set_local(i, VOID);
             }
-            let hash = self.locals[i as usize].hash;
-            let seen = self.name_node(Tag::EnumName, name, hash, key);
+            let seen = self.name_node(Tag::EnumName, name, key);
             self.mentioned.insert(seen.name_no);
             return self.set(i, seen);
         }
@@ -1029,42 +1171,48 @@ impl<'f, 's> Worker<'f, 's> {
         if t.flag && !matches!(t.size, 1 | 2 | 4 | 8) {
             self.warn(DiagKind::EnumSize, t.off, name);
         }
-        let first = t.first as usize;
-        let values = &self.unit.enumerators[first..first + n];
-        let by_name = self.locals[i as usize].hash;
-        let name_word = if name.is_none() {
-            shape::anonymous()
-        } else {
-            by_name.a
-        };
-        let mut m = shape::enumeration(name_word, size, wide, signed);
-        for e in values {
-            let value = if wide {
-                e.value
-            } else {
-                u64::from(e.value as u32)
-            };
-            m.words(self.text.hash(e.name), value);
-        }
-        let hash = m.done();
-        let seen = match self.find(hash) {
-            Some(seen) => seen,
-            None => {
-                let name_no = if name.is_none() {
-                    NO_NAME
-                } else {
-                    self.name_node(Tag::EnumName, name, by_name, key).name_no
-                };
-                let mut words = std::mem::take(&mut self.words);
-                words.clear();
-                self.write_enum(t, &mut words);
-                let seen = self.intern(hash, key, NodeKind::Enum, name_no, |w| {
-                    w.extend_from_slice(&words)
-                });
-                self.words = words;
-                seen
+        let values = t.first as usize..t.first as usize + n;
+        let key_of = |w: &Self| {
+            let mut m = shape::enumeration(0, size, wide, signed);
+            m.child(w.marks[i as usize]);
+            for e in &w.unit.enumerators[values.clone()] {
+                m.words(e.name.to_bits(), e.value);
             }
+            m.done()
         };
+        let seen = self.recall(key_of, |w| {
+            let name_word = if name.is_none() {
+                shape::anonymous()
+            } else {
+                w.content(i).a
+            };
+            let mut m = shape::enumeration(name_word, size, wide, signed);
+            for e in &w.unit.enumerators[values.clone()] {
+                let value = if wide {
+                    e.value
+                } else {
+                    u64::from(e.value as u32)
+                };
+                m.words(w.text.hash(e.name), value);
+            }
+            let hash = m.done();
+            if let Some(seen) = w.find(hash) {
+                return seen;
+            }
+            let name_no = if name.is_none() {
+                NO_NAME
+            } else {
+                w.name_node(Tag::EnumName, name, key).name_no
+            };
+            let mut words = std::mem::take(&mut w.words);
+            words.clear();
+            w.write_enum(t, &mut words);
+            let seen = w.intern(hash, key, NodeKind::Enum, name_no, |record| {
+                record.extend_from_slice(&words);
+            });
+            w.words = words;
+            seen
+        });
         self.define(i, name, seen);
     }
 
@@ -1107,76 +1255,120 @@ impl<'f, 's> Worker<'f, 's> {
         }
     }
 
-    fn subroutine(&mut self, i: u32, t: &TypeDie) {
-        let first = t.first as usize;
-        let mut m = shape::func_proto(self.child(t.ty));
-        for p in &self.unit.params[first..first + t.n as usize] {
-            shape::param(&mut m, self.text.hash(p.name), self.child(p.ty));
+    /// Finishes a subroutine type, if all that it refers to is known.
+    fn subroutine(&mut self, i: u32, t: &TypeDie) -> bool {
+        let params = t.first as usize..(t.first + t.n) as usize;
+        let ret = self.mark(t.ty);
+        let mut mark = shape::func_proto(ret);
+        let mut ready = ret != Hash::NONE;
+        for p in &self.unit.params[params.clone()] {
+            let param = self.mark(p.ty);
+            ready &= param != Hash::NONE;
+            mark.item(p.name.to_bits(), 0, param);
         }
-        if t.flag {
-            shape::param(&mut m, name_hash(b""), Hash::VOID);
+        if !ready {
+            return false;
         }
-        let hash = m.done();
-        let seen = match self.find(hash) {
-            Some(seen) => seen,
-            None => {
-                let mut words = std::mem::take(&mut self.words);
+        mark.words(u64::from(t.flag), u64::from(t.n));
+        let seen = self.recall(
+            |_| mark.done(),
+            |w| {
+                let ret = w.child(t.ty);
+                let mut m = shape::func_proto(ret);
+                for n in params.clone() {
+                    let p = w.unit.params[n];
+                    let ty = w.child(p.ty);
+                    shape::param(&mut m, w.text.hash(p.name), ty);
+                }
+                if t.flag {
+                    shape::param(&mut m, name_hash(b""), Hash::VOID);
+                }
+                let hash = m.done();
+                if let Some(seen) = w.find(hash) {
+                    return seen;
+                }
+                let mut words = std::mem::take(&mut w.words);
                 words.clear();
-                let ret = self.child_node(t.ty);
+                let ret = w.child_node(t.ty);
                 words.extend([ret.raw(), t.n + u32::from(t.flag)]);
-                for n in first..first + t.n as usize {
-                    let p = self.unit.params[n];
+                for n in params {
+                    let p = w.unit.params[n];
                     put_str(&mut words, p.name);
-                    let node = self.child_node(p.ty);
+                    let node = w.child_node(p.ty);
                     words.push(node.raw());
                 }
                 if t.flag {
                     put_str(&mut words, Str::NONE);
                     words.push(0);
                 }
-                let key = self.key(t.order);
-                let seen = self.intern(hash, key, NodeKind::FuncProto, NO_NAME, |w| {
-                    w.extend_from_slice(&words)
+                let key = w.key(t.order);
+                let seen = w.intern(hash, key, NodeKind::FuncProto, NO_NAME, |record| {
+                    record.extend_from_slice(&words);
                 });
-                self.words = words;
+                w.words = words;
                 seen
-            }
-        };
+            },
+        );
         self.set(i, seen);
+        true
     }
 
-    /// The node of a function's prototype, which is emitted only if the function is.
-    pub(crate) fn proto(&mut self, ret: Local, params: &[(Str, Local)]) -> (NodeId, Hash) {
-        let mut m = shape::func_proto(ret.hash);
-        for (name, ty) in params {
-            shape::param(&mut m, self.text.hash(*name), ty.hash);
-        }
-        let hash = m.done();
-        if let Some(seen) = self.find(hash) {
-            return (seen.node, hash);
-        }
-        if let Some(seen) = self.seen_protos.find(hash.a, |s| s.hash == hash) {
-            return (seen.node, hash);
-        }
-        let (node, name_no) =
-            self.store
-                .intern(hash, UNROOTED, NodeKind::FuncProto, NO_NAME, |w| {
-                    w.extend([ret.node.raw(), params.len() as u32]);
-                    for (name, ty) in params {
-                        put_str(w, *name);
-                        w.push(ty.node.raw());
-                    }
-                });
-        self.seen_protos.insert_unique(
-            hash.a,
-            Seen {
+    /// The node of a function's prototype, which is emitted only if the function is. A variable list ends in a
+    /// parameter without name and type.
+    pub(crate) fn proto(
+        &mut self,
+        ret: dwarf_reader::TypeRef,
+        params: &[(Str, dwarf_reader::TypeRef)],
+    ) -> NodeId {
+        // A key of its own: the prototype of a function makes no type of a DIE known.
+        let key_of = |w: &Self| {
+            let mut m = Mix::new(Tag::Func);
+            m.child(w.mark(ret));
+            for &(name, ty) in params {
+                shape::param(&mut m, name.to_bits(), w.mark(ty));
+            }
+            m.done()
+        };
+        let seen = self.recall(key_of, |w| {
+            let ret_hash = w.child(ret);
+            let mut m = shape::func_proto(ret_hash);
+            for &(name, ty) in params {
+                let ty = w.child(ty);
+                shape::param(&mut m, w.text.hash(name), ty);
+            }
+            let hash = m.done();
+            if let Some(seen) = w.find_in_base(hash) {
+                return seen;
+            }
+            let own = shape::func(0, 0, hash);
+            let known = if w.repeats { None } else { w.recall.find(own) };
+            if let Some(seen) = known {
+                return seen;
+            }
+            let mut words = std::mem::take(&mut w.words);
+            words.clear();
+            words.extend([w.child_node(ret).raw(), params.len() as u32]);
+            for &(name, ty) in params {
+                put_str(&mut words, name);
+                let node = w.child_node(ty);
+                words.push(node.raw());
+            }
+            let build = |record: &mut Vec<u32>| record.extend_from_slice(&words);
+            let (node, name_no) =
+                w.store
+                    .intern(hash, UNROOTED, NodeKind::FuncProto, NO_NAME, build);
+            let seen = Seen {
                 hash,
                 node,
                 name_no,
-            },
-            |s| s.hash.a,
-        );
-        (node, hash)
+            };
+            if !w.repeats {
+                w.recall.add(own, seen);
+            }
+            w.words = words;
+            seen
+        });
+        seen.node
     }
 
     /// The node of a decl tag.

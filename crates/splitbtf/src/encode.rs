@@ -23,7 +23,7 @@ use dwarf_reader::{At, NoRelocations, Relocate, Root, Sections, Str, Unit, UnitH
 use elf_io::{Elf, FileMap};
 use rayon::prelude::*;
 
-use crate::assemble::{Assembly, Ids, bad_names};
+use crate::assemble::{Assembly, Ids, Names, bad_names};
 use crate::base::{Base, BaseIndex};
 use crate::copies::{Copies, CuOut, Ground, like};
 use crate::cu::{NameSet, Worker};
@@ -32,6 +32,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::features::Features;
 use crate::func::{Abi, Functions, Judge, State, Verdict};
 use crate::input::{Debug, Relocator};
+use crate::pages::Pages;
 use crate::settle::{self, Taint};
 use crate::store::{Frozen, Key, NodeId, Store};
 use crate::text::{Extra, Text, synthetic};
@@ -154,7 +155,7 @@ fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// If the file cannot be read, its DWARF not understood, or its types not expressed.
 pub fn encode(path: &Path, base: Option<&Base>, options: &Options) -> Result<Encoded> {
     let file = FileMap::open(path).map_err(|e| Error::new(path, e))?;
-    encode_bytes(file.bytes(), base, options).map_err(|kind| Error {
+    run(file.bytes(), Some(&file), base, options).map_err(|kind| Error {
         path: path.to_owned(),
         kind: Box::new(kind),
     })
@@ -166,6 +167,16 @@ pub fn encode(path: &Path, base: Option<&Base>, options: &Options) -> Result<Enc
 /// As [`encode`].
 pub fn encode_bytes(
     data: &[u8],
+    base: Option<&Base>,
+    options: &Options,
+) -> std::result::Result<Encoded, ErrorKind> {
+    run(data, None, base, options)
+}
+
+/// Encodes `data`, which is that of `map` if there is one.
+fn run(
+    data: &[u8],
+    map: Option<&FileMap>,
     base: Option<&Base>,
     options: &Options,
 ) -> std::result::Result<Encoded, ErrorKind> {
@@ -183,6 +194,7 @@ pub fn encode_bytes(
     let sections = debug.sections();
     let own_index = OnceLock::new();
     let mut file = File {
+        map,
         elf: &elf,
         sections: &sections,
         base_btf: base.map(Base::btf),
@@ -202,6 +214,7 @@ pub fn encode_bytes(
 }
 
 struct File<'f> {
+    map: Option<&'f FileMap>,
     elf: &'f Elf<'f>,
     sections: &'f Sections<'f>,
     base_btf: Option<&'f Arc<Btf>>,
@@ -233,7 +246,12 @@ impl<'f> File<'f> {
         mut self,
         relocator: &(dyn Fn() -> R + Sync),
     ) -> std::result::Result<Encoded, ErrorKind> {
-        let mut headers = dwarf_reader::unit_headers(self.sections, &relocator())?;
+        let passed = Pages::new(self.map, self.sections.info, 1);
+        let mut headers = dwarf_reader::unit_headers(self.sections, &relocator(), &mut |h| {
+            if !h.in_types {
+                passed.reach(0, h.off);
+            }
+        })?;
         if let Some(wanted) = &self.options.units {
             headers.truncate(wanted.end);
             headers.drain(..wanted.start.min(headers.len()));
@@ -288,6 +306,7 @@ impl<'f> File<'f> {
             .flat_map(|g| g.iter())
             .map(|h| h.end - h.off)
             .sum();
+        let n_units: usize = groups.iter().map(|g| g.len()).sum();
         let threads = self.threads(groups.len(), bytes);
         let mut ahead = Vec::new();
         if let Some(base) = self.unindexed.take() {
@@ -305,11 +324,14 @@ impl<'f> File<'f> {
         let store = Store::new(threads, names);
 
         let next = AtomicUsize::new(0);
+        let pages = Pages::new(self.map, self.sections.info, threads);
         let outs = Mutex::new(Vec::new());
         let work = || {
+            let worker = pages.worker();
             let mut relocate = relocator();
             let mut w = Worker::new(text, self.options.features, self.base, &store);
             w.typedefs_by_name = self.typedefs_by_name;
+            w.repeats = repeats(n_units);
             let mut judge = Judge::default();
             let mut out = WorkerOut {
                 cus: Vec::new(),
@@ -325,6 +347,9 @@ impl<'f> File<'f> {
                 let cu = next.fetch_add(1, Ordering::Relaxed);
                 let Some(group) = groups.get(cu) else { break };
                 let cu = cu as u32;
+                if let Some(header) = group.first().filter(|h| !h.in_types) {
+                    pages.reach(worker, header.off);
+                }
                 let unit = ahead.get(cu as usize).and_then(|unit| lock(unit).take());
                 let read = match unit {
                     Some(unit) => {
@@ -347,12 +372,10 @@ impl<'f> File<'f> {
                 out.n_type_dies += w.unit.types.len() as u64;
                 out.n_skeletons += w.unit.n_skeletons;
                 if let Err(cycle) = w.types(cu) {
-                    let kind = dwarf_reader::ErrorKind::Cycle(cycle.what);
-                    let at = w.unit.at(cycle.off);
                     out.stop = Some(Stop {
                         cu,
                         cycle: true,
-                        error: dwarf_reader::Error { kind, at },
+                        error: cycle.into_error(&w.unit),
                     });
                     break;
                 }
@@ -374,6 +397,7 @@ impl<'f> File<'f> {
                     nodes,
                 });
             }
+            pages.reach(worker, u64::MAX);
             out.states = judge.states;
             out.diags = std::mem::take(&mut w.diags);
             lock(&outs).push(out);
@@ -503,19 +527,19 @@ impl<'f> File<'f> {
             ground,
             copies: &copies,
             features: self.options.features,
-            bad: Vec::new(),
+            names: Names::new(ground.store.id_end()),
             ids: Ids::default(),
         };
         assembly.types()?;
         let kfuncs = crate::kfunc::collect(self.elf, self.base, self.options.features, &mut diags)?;
         assembly.functions(&functions, &chosen.emit, &kfuncs)?;
         assembly.variables(&vars, self.elf)?;
-        let places = if assembly.bad.is_empty() {
+        let places = if assembly.names.bad.is_empty() {
             BTreeMap::new()
         } else {
-            self.places_of_names(&assembly.bad, groups, &mut relocator())
+            self.places_of_names(&assembly.names.bad, groups, &mut relocator())
         };
-        diags.extend(bad_names(assembly.bad, &places));
+        diags.extend(bad_names(assembly.names.bad, &places));
         let btf = assembly.btf;
         self.phases.push(("assemble", start.elapsed()));
         if n_skeletons > 0 {
@@ -541,7 +565,7 @@ impl<'f> File<'f> {
             }
         }
         let stats = Stats {
-            n_units: groups.iter().map(|g| g.len()).sum(),
+            n_units,
             n_type_dies,
             n_copies,
             n_ambiguous_names: taint.seeds().len(),
@@ -673,6 +697,14 @@ impl<'f> File<'f> {
     }
 }
 
+/// Whether so many units repeat their types often enough for [`Worker::repeats`]: a kernel image's do; in the few of a
+/// module, making a key of what each DIE says costs more than it saves.
+fn repeats(n_units: usize) -> bool {
+    // Debug builds, and so the tests, go that way wherever anything can repeat.
+    const MANY: usize = if cfg!(debug_assertions) { 2 } else { 512 };
+    n_units >= MANY
+}
+
 /// A function that is emitted.
 #[derive(Debug, Clone)]
 pub(crate) struct Emitted {
@@ -766,6 +798,7 @@ impl<'a, 'f> Again<'a, 'f> {
                 shared,
             );
             w.typedefs_by_name = self.file.typedefs_by_name;
+            w.repeats = repeats(affected.len());
             let mut judge = Judge::default();
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);
@@ -776,7 +809,8 @@ impl<'a, 'f> Again<'a, 'f> {
                     *lock(&failed) = Some(e);
                     break;
                 }
-                if w.types(cu).is_err() {
+                if let Err(cycle) = w.types(cu) {
+                    *lock(&failed) = Some(cycle.into_error(&w.unit));
                     break;
                 }
                 judge.wanted.clear();

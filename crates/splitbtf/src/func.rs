@@ -10,8 +10,9 @@ use dwarf_reader::{Fact, Loc, Relocate, Str, Target, TypeRef, TypeTag, Unit};
 use elf_io::{Elf, consts as elf};
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashTable};
+use rayon::slice::ParallelSliceMut as _;
 
-use crate::cu::{Local, Worker};
+use crate::cu::Worker;
 use crate::diag::{DiagKind, Mismatch, SkipReason};
 use crate::shape::name_hash;
 use crate::store::{Key, NodeId};
@@ -50,7 +51,8 @@ impl<'d> Functions<'d> {
     pub(crate) fn collect(elf: &Elf<'d>) -> elf_io::Result<Self> {
         let relocatable = elf.is_relocatable();
         let code = elf.code_places()?;
-        let mut all: Vec<(&'d [u8], FuncSym<'d>)> = Vec::new();
+        // The first bytes of a name, as a number, settle most comparisons.
+        let mut all: Vec<(u64, &'d [u8], FuncSym<'d>)> = Vec::new();
         for sym in elf.symbols()? {
             let sym = sym?;
             if sym.sym_type() != elf::STT_FUNC.0 || sym.name.is_empty() {
@@ -68,7 +70,11 @@ impl<'d> Functions<'d> {
                 0
             };
             let addr = Target { section, value };
+            let mut head = [0; 8];
+            let n = base.len().min(8);
+            head[..n].copy_from_slice(&base[..n]);
             all.push((
+                u64::from_be_bytes(head),
                 base,
                 FuncSym {
                     name: sym.name,
@@ -76,22 +82,22 @@ impl<'d> Functions<'d> {
                 },
             ));
         }
-        all.sort_by(|a, b| a.0.cmp(b.0));
+        all.par_sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
         let mut functions = Self {
             groups: Vec::new(),
             syms: Vec::with_capacity(all.len()),
             table: HashTable::new(),
         };
-        for chunk in all.chunk_by(|a, b| a.0 == b.0) {
+        for chunk in all.chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
             let first = functions.syms.len() as u32;
-            functions.syms.extend(chunk.iter().map(|s| s.1));
-            let defined = |t: &&(&[u8], FuncSym<'_>)| !relocatable || t.1.addr.section != 0;
-            let mut places = chunk.iter().filter(defined).map(|s| s.1.addr);
+            functions.syms.extend(chunk.iter().map(|s| s.2));
+            let defined = |addr: &Target| !relocatable || addr.section != 0;
+            let mut places = chunk.iter().map(|s| s.2.addr).filter(defined);
             let ambiguous = places
                 .next()
                 .is_some_and(|first| places.any(|p| p != first));
             functions.groups.push(Group {
-                name: chunk[0].0,
+                name: chunk[0].1,
                 first,
                 n: chunk.len() as u32,
                 ambiguous,
@@ -226,7 +232,6 @@ pub(crate) struct Judge {
     infos: Vec<ParamInfo>,
     candidates: Vec<Candidate>,
     matches: Vec<u64>,
-    params: Vec<(Str, Local)>,
     refs: Vec<(Str, TypeRef)>,
     /// Functions of the unit at hand whose prototypes are to be kept as local references, in ascending order.
     pub(crate) wanted: Vec<u32>,
@@ -553,10 +558,7 @@ impl Judge {
             .map(|i| i as u32);
 
         let ret = return_type(&w.unit, f);
-        let ret_local = w.local(ret);
         let ret_match = self.type_match(&w.unit, &w.text, ret, 0);
-        let mut params = std::mem::take(&mut self.params);
-        params.clear();
         self.refs.clear();
         let mut params_match = 0xcbf2_9ce4_8422_2325u64;
         let true_signature = w.features.true_signature && c.signature_changed;
@@ -577,15 +579,11 @@ impl Judge {
                 name = w.text.add(full);
                 ty = member_ty;
             }
-            let local = w.local(ty);
             params_match = mix(params_match, self.type_match(&w.unit, &w.text, ty, 0));
-            params.push((name, local));
             self.refs.push((name, ty));
         }
         if func.varargs {
             params_match = mix(params_match, 1);
-            let void = w.local(TypeRef::NONE);
-            params.push((Str::NONE, void));
             self.refs.push((Str::NONE, TypeRef::NONE));
         }
         if self.wanted.binary_search(&c.func).is_ok() {
@@ -595,9 +593,8 @@ impl Judge {
                 params: self.refs.clone(),
             });
         }
-        let (proto, _) = w.proto(ret_local, &params);
-        let n_params = params.len() as u32;
-        self.params = params;
+        let proto = w.proto(ret, &self.refs);
+        let n_params = self.refs.len() as u32;
         let mut tags = Vec::new();
         if w.features.decl_tag && !w.unit.decl_tags.is_empty() {
             let origin = if func.origin == u32::MAX {

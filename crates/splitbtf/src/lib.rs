@@ -24,6 +24,8 @@ mod ident;
 mod input;
 mod kfunc;
 mod output;
+mod pages;
+mod recall;
 mod settle;
 mod shape;
 mod store;

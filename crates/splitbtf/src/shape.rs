@@ -26,6 +26,8 @@ impl Hash {
         a: 0x5f3c_91d2_88ae_1b07,
         b: 0x1f83_d9ab_fb41_bd6b,
     };
+    /// No hash: what nothing hashes to.
+    pub(crate) const NONE: Self = Self { a: 0, b: 0 };
 }
 
 const K0: u64 = 0xa076_1d64_78bd_642f;
@@ -99,6 +101,13 @@ impl Mix {
         self.b = fold(self.b ^ x.rotate_left(29), K1 ^ y.rotate_left(41));
     }
 
+    /// Takes in two numbers and a type that this one refers to, at the price of two numbers.
+    #[inline(always)]
+    pub(crate) fn item(&mut self, x: u64, y: u64, h: Hash) {
+        self.a = fold(self.a ^ x ^ h.a, K0 ^ y);
+        self.b = fold(self.b ^ x.rotate_left(29) ^ h.b, K1 ^ y.rotate_left(41));
+    }
+
     /// Takes in a type that this one refers to.
     #[inline(always)]
     pub(crate) fn child(&mut self, h: Hash) {
@@ -121,6 +130,18 @@ pub(crate) fn by_name(tag: Tag, name: u64) -> Hash {
     let mut m = Mix::new(tag);
     m.words(name, 0);
     m.done()
+}
+
+/// What stands for a struct, union or enum in the keys of one file ([`crate::recall`]): the place of its name.
+/// Different places give different results.
+#[inline(always)]
+pub(crate) fn by_place(tag: Tag, place: u64) -> Hash {
+    // Between the offset in a section and the section's number.
+    let t = (tag as u64) << 52;
+    Hash {
+        a: (place ^ t).wrapping_mul(K0),
+        b: (place ^ t).wrapping_mul(K1) ^ K2,
+    }
 }
 
 /// A reference kind: pointer or qualifier.
