@@ -13,7 +13,7 @@ use crate::error::ErrorKind;
 use crate::features::Features;
 use crate::func::Functions;
 use crate::ident::{is_identifier, is_section_name};
-use crate::kfunc::Kfuncs;
+use crate::kfunc::{ArenaTypes, Kfuncs, mark_arena};
 use crate::store::{Key, NodeId, NodeKind, Place, UNROOTED, get_str};
 use crate::text::Text;
 use crate::vars::VarRec;
@@ -373,6 +373,7 @@ impl Assembly<'_, '_> {
         kfuncs: &Kfuncs,
     ) -> Result<()> {
         let mut words = Vec::new();
+        let mut arena = ArenaTypes::default();
         for e in emit {
             let mut name = functions.groups[e.group as usize].name;
             if let Some(dotted) = e.dotted {
@@ -392,25 +393,25 @@ impl Assembly<'_, '_> {
             };
             let attributes = kfuncs.attributes(name, self.features);
             let mut proto_id = self.id(proto);
-            let base_func = match proto.place() {
-                // The same function may be in the base already.
-                Place::Base(id) if attributes.is_empty() => {
-                    self.ground.base.and_then(|base| base.func(name, id))
+            if !attributes.is_empty() {
+                self.build(proto, &mut words)?;
+                mark_arena(&mut self.btf, &mut arena, name, &mut words, attributes)?;
+                proto_id = arena.add(&mut self.btf, &words)?;
+            }
+            // The same function may be in the base already.
+            let base_func = match self.ground.base {
+                Some(base) if proto_id != 0 && proto_id < self.btf.start_id().0 => {
+                    base.func(name, proto_id)
                 }
                 _ => None,
             };
             let func_id = match base_func {
                 Some(id) => id,
                 None => {
-                    if proto_id == 0 || !attributes.is_empty() {
+                    if proto_id == 0 {
                         self.build(proto, &mut words)?;
-                        if !attributes.is_empty() {
-                            crate::kfunc::mark_arena(&mut self.btf, name, &mut words, attributes)?;
-                        }
                         proto_id = self.btf.push_raw(&words)?.0;
-                        if attributes.is_empty() {
-                            self.ids.set(proto, proto_id);
-                        }
+                        self.ids.set(proto, proto_id);
                     }
                     let name_off = self.btf.intern_str(name)?.0;
                     self.btf

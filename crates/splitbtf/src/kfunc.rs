@@ -1,7 +1,7 @@
 //! Decl tags of kfuncs, from the sets in `.BTF_ids` (dwarves `btf_encoder__collect_kfuncs`).
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use btf_builder::{Btf, Kind, make_info};
@@ -93,9 +93,35 @@ impl Kfuncs {
     }
 }
 
+/// The types that only arenas ask for, by their record: no DWARF has them, so that the hashes over DWARF do not see to
+/// it that each is there once.
+#[derive(Debug, Default)]
+pub(crate) struct ArenaTypes(HashMap<Vec<u32>, u32>);
+
+impl ArenaTypes {
+    /// The id of the type with this record, which is added unless it is here or in the base.
+    pub(crate) fn add(&mut self, btf: &mut Btf, record: &[u32]) -> Result<u32, ErrorKind> {
+        if let Some(&id) = self.0.get(record) {
+            return Ok(id);
+        }
+        // Strings that the base has are referred to there, so that equal types have equal records. A search through
+        // the base is rare: few modules have kfuncs for arenas.
+        let in_base = btf
+            .base()
+            .and_then(|base| base.all_types().find(|t| t.words() == record));
+        let id = match in_base {
+            Some(t) => t.id().0,
+            None => btf.push_raw(record)?.0,
+        };
+        self.0.insert(record.to_vec(), id);
+        Ok(id)
+    }
+}
+
 /// Puts `address_space(1)` under the pointers of a prototype record that point into an arena.
 pub(crate) fn mark_arena(
     btf: &mut Btf,
+    types: &mut ArenaTypes,
     func: &[u8],
     proto: &mut [u32],
     arena: Arena,
@@ -116,10 +142,8 @@ pub(crate) fn mark_arena(
             }
         };
         let value = btf.intern_str(b"address_space(1)")?.0;
-        let tag = btf
-            .push_raw(&[value, make_info(Kind::TypeTag, 0, true), pointee])?
-            .0;
-        proto[at] = btf.push_raw(&[0, make_info(Kind::Ptr, 0, false), tag])?.0;
+        let tag = types.add(btf, &[value, make_info(Kind::TypeTag, 0, true), pointee])?;
+        proto[at] = types.add(btf, &[0, make_info(Kind::Ptr, 0, false), tag])?;
     }
     Ok(())
 }

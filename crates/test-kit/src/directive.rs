@@ -20,7 +20,7 @@
 //! | `opt` | optimisation levels | `-O2` |
 //! | `variant NAME` | commands on the finished file, `@` is its path, `;` between commands | none |
 //! | `sources` | the sources in link order | the main source, then the rest by name |
-//! | `base` | sources of the base image; the case is then a module on it | none |
+//! | `base` | sources of the base image; the case is then a module on it, and the base is encoded with the `--features` of the `run` | none |
 //! | `cflags` | flags for this source (main source: for all) | |
 //! | `ldflags` | flags for the link | |
 //! | `needs` | a tool, or `clang>=15`: legs without it are skipped | |

@@ -263,22 +263,10 @@ pub fn check(
     base: Option<&Path>,
 ) -> Result<()> {
     let scratch = Scratch::new(&case.name);
-    let base_btf = match base {
-        None => None,
-        Some(base) => {
-            let out = scratch.join("base.btf");
-            let mut args: Vec<OsString> = vec!["encode".into(), base.into()];
-            args.extend(["-o".into(), out.clone().into()]);
-            let outcome = splitbtf.run(args)?;
-            ensure!(
-                outcome.status.success(),
-                "encoding the base: {}",
-                outcome.stderr
-            );
-            Some(out)
-        }
-    };
     for (index, run) in runs(case, labels)?.into_iter().enumerate() {
+        let base_btf = base
+            .map(|base| encode_base(splitbtf, base, &run, &scratch))
+            .transpose()?;
         let out = scratch.join(&format!("{index}.btf"));
         check_run(
             splitbtf,
@@ -291,6 +279,22 @@ pub fn check(
         .with_context(|| format!("splitbtf encode {}", run.args.join(" ")))?;
     }
     Ok(())
+}
+
+/// Encodes a base with the features of `run`, as a kernel and its modules share them.
+fn encode_base(splitbtf: &Splitbtf, base: &Path, run: &Run, scratch: &Scratch) -> Result<PathBuf> {
+    let out = scratch.join("base.btf");
+    let mut args: Vec<OsString> = vec!["encode".into(), base.into()];
+    args.extend(["-o".into(), out.clone().into()]);
+    let mut words = run.args.iter().skip_while(|arg| *arg != "--features");
+    args.extend(words.by_ref().take(2).map(OsString::from));
+    let outcome = splitbtf.run(args)?;
+    ensure!(
+        outcome.status.success(),
+        "encoding the base: {}",
+        outcome.stderr
+    );
+    Ok(out)
 }
 
 fn check_run(
