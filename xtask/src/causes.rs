@@ -24,6 +24,8 @@ pub(crate) struct Context<'a> {
     pub(crate) skipped: &'a dyn Fn(&str) -> Vec<String>,
     /// Functions of which a part was moved elsewhere (`.cold` symbols).
     pub(crate) split_functions: &'a dyn Fn() -> HashSet<String>,
+    /// Sets in `.BTF_ids` are resolved, so sorted.
+    pub(crate) sets_are_sorted: &'a dyn Fn() -> bool,
     pub(crate) known: &'a Known,
 }
 
@@ -45,6 +47,8 @@ impl Known {
 pub(crate) fn cause(context: &Context<'_>, finding: &Finding) -> Option<String> {
     repeated(context, finding)
         .or_else(|| function(context, finding).map(str::to_owned))
+        .or_else(|| flags_of_kfuncs(context, finding).map(str::to_owned))
+        .or_else(|| declared_in_base(context, finding).map(str::to_owned))
         .or_else(|| {
             let known = context.is_package.then_some(&context.known.of_packages)?;
             if is_datasec_with_known_variables(known, finding) {
@@ -61,6 +65,30 @@ fn repeated(context: &Context<'_>, finding: &Finding) -> Option<String> {
         .then(|| "libbpf's dedup leaves equal types, ours none".to_owned())
 }
 
+/// Tags by flags of kfuncs, in a file whose sets were sorted by ids.
+fn flags_of_kfuncs(context: &Context<'_>, finding: &Finding) -> Option<&'static str> {
+    let info = finding.any();
+    let by_flag = info.kind == Kind::DeclTag && info.name == "bpf_fastcall";
+    (by_flag && (context.sets_are_sorted)()).then_some(
+        "in resolved .BTF_ids pahole takes a kfunc's flags from where the id was before the set \
+         was sorted",
+    )
+}
+
+/// Types of a module that refer to what the base only declares.
+fn declared_in_base(context: &Context<'_>, finding: &Finding) -> Option<&'static str> {
+    let is_forward = |change: &String| {
+        let types = change
+            .split_once(": `")
+            .and_then(|(_, types)| types.strip_suffix(" (forward)`")?.split_once("` -> `"));
+        types.is_some_and(|(left, right)| left == right)
+    };
+    let only_forwards = finding.what == What::Changed && finding.changes.iter().all(is_forward);
+    (context.is_module && only_forwards).then_some(
+        "where the base only declares what the module defines, ours refers to the definition",
+    )
+}
+
 /// Functions that the other encoder judges otherwise.
 fn function(context: &Context<'_>, finding: &Finding) -> Option<&'static str> {
     const RELOCATABLE: &str = "in modules pahole compares DWARF addresses with section-relative \
@@ -68,7 +96,7 @@ fn function(context: &Context<'_>, finding: &Finding) -> Option<&'static str> {
     const RANGES: &str = "pahole takes functions with a cold part to be at address 0, so it does \
                           not see that they are clones";
     const RANGES_NAMES: &str = "pahole takes functions with a cold part to be at address 0, so it \
-                                names their parameters as an overridden weak definition does";
+                                names their parameters as another of that name does";
     const AMBIGUOUS: &str = "pahole's check for one name at two addresses misses the last name, \
                              and copies at address 0";
     let info = finding.any();
@@ -163,6 +191,7 @@ mod tests {
             left_is_minimal: true,
             skipped: &|_| Vec::new(),
             split_functions: &|| HashSet::from(["split".to_owned()]),
+            sets_are_sorted: &|| false,
             known: &Known::load().unwrap(),
         };
         let name = "parameter 0 `regs`: name -> `__unused`";

@@ -1,5 +1,6 @@
 //! Our BTF against that of others, type by type.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use btf_builder::{Btf, Kind};
 use btf_diff::files::load;
 use btf_diff::{Diff, DiffOpts, Finding, Partition, Universe};
-use elf_io::{Elf, FileMap};
+use elf_io::{BtfIds, Elf, FileMap};
 use fs_err as fs;
 use serde::Serialize;
 
@@ -227,6 +228,7 @@ impl Input {
                     .get_or_init(|| split_functions_of(&self.row.path).unwrap_or_default());
                 names.clone()
             },
+            sets_are_sorted: &|| sets_are_sorted(&self.row.path).unwrap_or_default(),
             known,
         };
         let explain = |finding: &Finding| causes::cause(&context, finding);
@@ -266,6 +268,21 @@ fn split_functions_of(path: &Path) -> Result<HashSet<String>> {
         }
     }
     Ok(names)
+}
+
+/// Whether the sets in `.BTF_ids` have been resolved.
+fn sets_are_sorted(path: &Path) -> Result<bool> {
+    let map = FileMap::open(path)?;
+    let elf = Elf::parse(map.bytes())?;
+    let is_resolved = Cell::new(false);
+    if let Some(ids) = BtfIds::read(&elf)? {
+        // Only a set that has ids asks for their names.
+        ids.kfuncs(|_| {
+            is_resolved.set(true);
+            None
+        });
+    }
+    Ok(is_resolved.get())
 }
 
 impl Comparison {
