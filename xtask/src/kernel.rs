@@ -25,7 +25,7 @@ const CACHE_VAR: &str = "SPLITBTF_KERNEL_CACHE";
 /// that was unpacked before is not downloaded again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Series: 6.12 or 6.1.
+    /// Series, such as 6.12, 6.1 or 7.3 (as far as the system's release has it).
     #[arg(long, default_value = "6.12")]
     series: String,
 
@@ -111,22 +111,25 @@ impl Kernel {
     /// The kernel that a `-dbg` package unpacked into `dir`, if it is one.
     fn in_package(dir: &Path) -> Result<Option<Self>> {
         let debug = dir.join("usr/lib/debug");
-        let boot = debug.join("boot");
-        if !boot.is_dir() {
+        let all_modules = debug.join("lib/modules");
+        if !all_modules.is_dir() {
             return Ok(None);
         }
-        for entry in fs::read_dir(&boot)? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if let Some(version) = name.strip_prefix("vmlinux-") {
-                let module_dir = debug.join("lib/modules").join(version);
-                if module_dir.is_dir() {
-                    return Ok(Some(Self {
-                        version: version.to_owned(),
-                        vmlinux: path.clone(),
-                        module_dir,
-                    }));
-                }
+        for entry in fs::read_dir(&all_modules)? {
+            let module_dir = entry?.path();
+            let version = module_dir.file_name().unwrap_or_default();
+            let version = version.to_string_lossy().into_owned();
+            // Since Linux 7 Debian has the image where its modules are.
+            let places = [
+                debug.join(format!("boot/vmlinux-{version}")),
+                module_dir.join("vmlinux"),
+            ];
+            if let Some(vmlinux) = places.into_iter().find(|path| path.is_file()) {
+                return Ok(Some(Self {
+                    version,
+                    vmlinux,
+                    module_dir,
+                }));
             }
         }
         Ok(None)
@@ -200,7 +203,7 @@ fn fetch(series: &str, cache: &Path) -> Result<Kernel> {
 
     unpack(&package, &dir)?;
     Kernel::in_package(&dir)?
-        .with_context(|| format!("{package} has no vmlinux below usr/lib/debug/boot"))
+        .with_context(|| format!("{package} has no vmlinux below usr/lib/debug"))
 }
 
 /// The bootable image of a Debian kernel, from the package of its own that has
@@ -208,25 +211,31 @@ fn fetch(series: &str, cache: &Path) -> Result<Kernel> {
 pub(crate) fn bootable(kernel: &Kernel) -> Result<PathBuf> {
     let version = &kernel.version;
     let image = |folder: &Path| {
-        folder
-            .join(format!("{version}.image/boot"))
-            .join(format!("vmlinuz-{version}"))
+        let package = folder.join(format!("{version}.image"));
+        let places = [
+            package.join(format!("boot/vmlinuz-{version}")),
+            package.join(format!("usr/lib/modules/{version}/vmlinuz")),
+        ];
+        places.into_iter().find(|path| path.is_file())
     };
     let own = cache_dir_by_default();
     let places = [cache_dir(None), own.clone()];
-    if let Some(found) = places.iter().map(|dir| image(dir)).find(|p| p.is_file()) {
+    if let Some(found) = places.iter().find_map(|dir| image(dir)) {
         return Ok(found);
     }
-    // Some kernels are only offered without a signature.
-    let package = format!("linux-image-{version}");
-    let names = [format!("{package}-unsigned"), package];
+    // Some kernels are only offered without a signature. Since Linux 7 `linux-image` is an empty
+    // package that depends on the image and the modules.
+    let names = [
+        format!("linux-binary-unsigned-{version}"),
+        format!("linux-binary-{version}"),
+        format!("linux-image-{version}-unsigned"),
+        format!("linux-image-{version}"),
+    ];
     let Some(package) = names.iter().find(|name| is_offered(name)) else {
-        bail!("no package {} is known here: run apt-get update", names[1]);
+        bail!("no package {} is known here: run apt-get update", names[3]);
     };
     unpack(package, &own.join(format!("{version}.image")))?;
-    let image = image(&own);
-    ensure!(image.is_file(), "{package} has no {}", image.display());
-    Ok(image)
+    image(&own).with_context(|| format!("{package} has no vmlinuz"))
 }
 
 /// The unpacked sources of Debian's kernel of a series, downloaded into
@@ -387,6 +396,32 @@ mod tests {
                 "6.12.117+"
             ]
         );
+    }
+
+    #[test]
+    fn a_kernel_is_found_in_old_and_new_packages() {
+        let dir = tempfile::tempdir().unwrap();
+        for (package, modules, vmlinux) in [
+            (
+                "old",
+                "6.12.9-cloud-amd64",
+                "boot/vmlinux-6.12.9-cloud-amd64",
+            ),
+            (
+                "new",
+                "7.3.4-cloud-amd64",
+                "lib/modules/7.3.4-cloud-amd64/vmlinux",
+            ),
+        ] {
+            let debug = dir.path().join(package).join("usr/lib/debug");
+            fs::create_dir_all(debug.join("lib/modules").join(modules)).unwrap();
+            let vmlinux = debug.join(vmlinux);
+            fs::create_dir_all(vmlinux.parent().unwrap()).unwrap();
+            fs::write(&vmlinux, "").unwrap();
+            let kernel = Kernel::in_package(&dir.path().join(package));
+            assert_eq!(kernel.unwrap().unwrap().vmlinux, vmlinux);
+        }
+        assert!(Kernel::in_package(dir.path()).unwrap().is_none());
     }
 
     #[test]
