@@ -274,7 +274,7 @@ pub struct Unit {
     starts: Vec<Starts>,
     abbrevs: Abbrevs,
     abbrevs_of: Option<(u64, Encoding)>,
-    short: ShortStrings,
+    met: Met,
     frames: Vec<Frame>,
     open_members: Vec<Member>,
     open_enumerators: Vec<Enumerator>,
@@ -286,9 +286,16 @@ pub struct Unit {
     /// clang's type tags with the pointers that they are children of.
     llvm_tags: Vec<(u32, TypeDie)>,
     gnu_users: Vec<(GnuUser, u32)>,
-    signatures: Vec<(u64, u32)>,
     /// Types ended so far, while reading.
     ended: u32,
+}
+
+/// What reading attributes looks up beside the sections.
+#[derive(Debug, Default)]
+struct Met {
+    /// Of the units' type units, with the offsets of their types; sorted.
+    signatures: Vec<(u64, u32)>,
+    short: ShortStrings,
 }
 
 /// A reference to a type that leads to no type; see [`Unit::strays`].
@@ -480,13 +487,13 @@ impl Unit {
         self.annotations.clear();
         self.llvm_tags.clear();
         self.gnu_users.clear();
-        self.signatures.clear();
+        self.met.signatures.clear();
     }
 
     /// Forgets the abbreviation table and the names kept from the last units: needed before another file is read.
     pub fn forget_file(&mut self) {
         self.abbrevs_of = None;
-        self.short.clear();
+        self.met.short.clear();
     }
 
     /// The index in [`Self::types`] of what a reference leads to; `None` for void and for anything not a type.
@@ -687,12 +694,13 @@ impl Unit {
             } = h.kind
             {
                 let off = (h.off + place(h) - self.base).saturating_add(type_off);
-                self.signatures
+                self.met
+                    .signatures
                     .push((signature, u32::try_from(off).unwrap_or(NO_OFF)));
             }
         }
-        self.signatures.sort_unstable();
-        self.signatures.dedup_by_key(|s| s.0);
+        self.met.signatures.sort_unstable();
+        self.met.signatures.dedup_by_key(|s| s.0);
         for h in headers {
             if h.kind == UnitKind::Skeleton {
                 self.n_skeletons += 1;
@@ -777,15 +785,7 @@ impl Unit {
         for bases_known in [false, true] {
             cur.pos = start;
             cx.bases_known = bases_known;
-            cx.attrs(
-                abbrevs,
-                root,
-                &mut cur,
-                relocate,
-                &mut a,
-                &self.signatures,
-                &mut self.short,
-            )?;
+            cx.attrs(abbrevs, root, &mut cur, relocate, &mut a, &mut self.met)?;
             cx.str_offsets_base = a.get(Slot::StrOffsetsBase).unwrap_or(cx.str_offsets_base);
             cx.addr_base = a.get(Slot::AddrBase).unwrap_or(cx.addr_base);
             cx.loclists_base = a.get(Slot::LoclistsBase).unwrap_or(cx.loclists_base);
@@ -857,7 +857,8 @@ impl Unit {
                 Class::Member if top.kind == FrameKind::Type && ab.plain.is_some() => {
                     let mut next = ab.plain;
                     while let Some(plain) = next {
-                        let member = cx.plain_member(plain, &mut cur, relocate, &mut self.short)?;
+                        let member =
+                            cx.plain_member(plain, &mut cur, relocate, &mut self.met.short)?;
                         self.open_members.push(member);
                         // The next DIE mostly is another one.
                         let code = cur.data.get(cur.pos).copied().unwrap_or(0);
@@ -874,15 +875,7 @@ impl Unit {
                     continue;
                 }
                 Class::Member if top.kind == FrameKind::Type => {
-                    cx.attrs(
-                        abbrevs,
-                        ab,
-                        &mut cur,
-                        relocate,
-                        &mut a,
-                        &self.signatures,
-                        &mut self.short,
-                    )?;
+                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &mut self.met)?;
                     self.member(&a, ab, BE);
                     frame.kind = FrameKind::Member;
                     frame.idx = top.idx;
@@ -893,45 +886,21 @@ impl Unit {
                     }
                 }
                 Class::Enumerator if top.kind == FrameKind::Type => {
-                    cx.attrs(
-                        abbrevs,
-                        ab,
-                        &mut cur,
-                        relocate,
-                        &mut a,
-                        &self.signatures,
-                        &mut self.short,
-                    )?;
+                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &mut self.met)?;
                     self.open_enumerators.push(Enumerator {
                         name: a.str(Slot::Name),
                         value: a.get(Slot::ConstValue).unwrap_or(0),
                     });
                 }
                 Class::Type(tag) => {
-                    cx.attrs(
-                        abbrevs,
-                        ab,
-                        &mut cur,
-                        relocate,
-                        &mut a,
-                        &self.signatures,
-                        &mut self.short,
-                    )?;
+                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &mut self.met)?;
                     frame = self.open_type(tag, local_off, &a);
                     if !ab.has_children {
                         self.close(frame);
                     }
                 }
                 Class::Param if matches!(top.kind, FrameKind::Func | FrameKind::Type) => {
-                    cx.attrs(
-                        abbrevs,
-                        ab,
-                        &mut cur,
-                        relocate,
-                        &mut a,
-                        &self.signatures,
-                        &mut self.short,
-                    )?;
+                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &mut self.met)?;
                     if top.kind == FrameKind::Type {
                         self.open_params.push(ProtoParam {
                             name: a.str(Slot::Name),
@@ -979,15 +948,7 @@ impl Unit {
                     }
                 }
                 Class::Subrange if top.kind == FrameKind::Type => {
-                    cx.attrs(
-                        abbrevs,
-                        ab,
-                        &mut cur,
-                        relocate,
-                        &mut a,
-                        &self.signatures,
-                        &mut self.short,
-                    )?;
+                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &mut self.met)?;
                     let t = &mut self.types[top.idx as usize];
                     if t.tag == TypeTag::Array {
                         let n = match (a.get(Slot::UpperBound), a.get(Slot::Count)) {
@@ -1000,15 +961,7 @@ impl Unit {
                     }
                 }
                 Class::Subprogram => {
-                    cx.attrs(
-                        abbrevs,
-                        ab,
-                        &mut cur,
-                        relocate,
-                        &mut a,
-                        &self.signatures,
-                        &mut self.short,
-                    )?;
+                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &mut self.met)?;
                     frame = self.open_func(&cx, local_off, &a);
                 }
                 Class::Variable
@@ -1017,15 +970,7 @@ impl Unit {
                         FrameKind::Unit | FrameKind::Namespace | FrameKind::Type
                     ) =>
                 {
-                    cx.attrs(
-                        abbrevs,
-                        ab,
-                        &mut cur,
-                        relocate,
-                        &mut a,
-                        &self.signatures,
-                        &mut self.short,
-                    )?;
+                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &mut self.met)?;
                     let idx = self.vars.len() as u32;
                     self.vars.push(Var {
                         name: a.str(Slot::Name),
@@ -1051,27 +996,11 @@ impl Unit {
                     };
                 }
                 Class::LlvmAnnotation => {
-                    cx.attrs(
-                        abbrevs,
-                        ab,
-                        &mut cur,
-                        relocate,
-                        &mut a,
-                        &self.signatures,
-                        &mut self.short,
-                    )?;
+                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &mut self.met)?;
                     self.llvm_annotation(&cx, top, local_off, &a);
                 }
                 Class::GnuAnnotation => {
-                    cx.attrs(
-                        abbrevs,
-                        ab,
-                        &mut cur,
-                        relocate,
-                        &mut a,
-                        &self.signatures,
-                        &mut self.short,
-                    )?;
+                    cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &mut self.met)?;
                     let kind = sections.string(a.str(Slot::Name)).unwrap_or_default();
                     self.annotations.push(GnuAnnotation {
                         off: local_off,
@@ -1606,8 +1535,7 @@ impl<'d> Context<'d> {
         cur: &mut Cursor<'d, BE>,
         relocate: &mut R,
         a: &mut Attrs,
-        signatures: &[(u64, u32)],
-        short: &mut ShortStrings,
+        met: &mut Met,
     ) -> Result<(), ErrorKind> {
         a.mask = 0;
         a.addr = None;
@@ -1640,7 +1568,7 @@ impl<'d> Context<'d> {
                     self.skip_op(op, cur)?;
                     continue;
                 }
-                _ => match self.rare(op, cur, relocate, a, abbrevs, signatures, short)? {
+                _ => match self.rare(op, cur, relocate, a, abbrevs, met)? {
                     Some(v) => v,
                     None => continue,
                 },
@@ -1757,8 +1685,7 @@ impl<'d> Context<'d> {
         relocate: &mut R,
         a: &mut Attrs,
         abbrevs: &Abbrevs,
-        signatures: &[(u64, u32)],
-        short: &mut ShortStrings,
+        met: &mut Met,
     ) -> Result<Option<u64>, ErrorKind> {
         let dwarf64 = self.encoding.dwarf64;
         let at = cur.pos as u64;
@@ -1815,7 +1742,7 @@ impl<'d> Context<'d> {
             Action::Present => 1,
             Action::Str => {
                 cur.skip_short_cstr()?;
-                self.short_name(at as usize, short).0
+                self.short_name(at as usize, &mut met.short).0
             }
             Action::LineStrp => {
                 let raw = cur.offset(dwarf64)?;
@@ -1897,8 +1824,8 @@ impl<'d> Context<'d> {
                 if !self.merged {
                     return Err(ErrorKind::NeedsMerge);
                 }
-                match signatures.binary_search_by_key(&signature, |s| s.0) {
-                    Ok(i) => u64::from(signatures[i].1),
+                match met.signatures.binary_search_by_key(&signature, |s| s.0) {
+                    Ok(i) => u64::from(met.signatures[i].1),
                     Err(_) => return Err(ErrorKind::UnknownSignature(signature)),
                 }
             }
@@ -1983,7 +1910,7 @@ impl<'d> Context<'d> {
                     }
                     Action::Data1 => Ok(Some(u64::from(cur.u8()?))),
                     Action::Data2 => Ok(Some(u64::from(cur.u16()?))),
-                    _ => self.rare(inner, cur, relocate, a, abbrevs, signatures, short),
+                    _ => self.rare(inner, cur, relocate, a, abbrevs, met),
                 };
             }
             Action::Sup => return Err(ErrorKind::Supplementary),
