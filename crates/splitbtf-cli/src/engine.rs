@@ -328,11 +328,14 @@ pub(crate) fn write_file(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     }
     elf_io::write_file(file, bytes, WriteOptions::default()).map_err(|error| match error.kind() {
         // The error's own path is the resolved one.
-        elf_io::ErrorKind::Write { action, error, .. } => {
-            anyhow!("{}: cannot {action}: {error}", file.display())
-        }
+        elf_io::ErrorKind::Write { action, error, .. } => cannot(action, file, error),
         _ => anyhow!(error),
     })
+}
+
+/// The error for a target that cannot be written, by the path that the user gave.
+fn cannot(action: &str, target: &Path, error: &std::io::Error) -> anyhow::Error {
+    anyhow!("{}: cannot {action}: {error}", target.display())
 }
 
 /// Encodes several files into one BTF; returns the outcome of each, without sizes, and the
@@ -410,9 +413,7 @@ fn advise(error: splitbtf::Error) -> anyhow::Error {
             // It names the target, and that is unless links lead elsewhere the file.
             elf_io::ErrorKind::Write {
                 action, error: io, ..
-            } => {
-                return anyhow!("{}: cannot {action}: {io}", error.path.display());
-            }
+            } => return cannot(action, &error.path, io),
             elf_io::ErrorKind::Truncated { .. } | elf_io::ErrorKind::SectionOutOfFile { .. } => {
                 "the file seems to be cut off; copy or build it again"
             }

@@ -2,14 +2,14 @@
 // the pointer to it and the prototype (pahole makes new ones for each of the module's kfuncs).
 //#base: vmlinux.c
 //#run: --features default,attributes
-#include "kfuncs.h"
-SET(mine, 1);
-ID(also_take, 1, ARENA_ARG1);
-ID(one_more, 2, ARENA_ARG1);
-ID(make, 3, ARENA_RET | ARENA_ARG2);
-ID(numbers, 4, ARENA_ARG1);
-ID(same_numbers, 5, ARENA_ARG1);
-END(mine);
+#include "../../kernel/include/ids.h"
+BTF_KFUNCS_START(mine);
+BTF_ID_FLAGS(func, also_take, KF_ARENA_ARG1);
+BTF_ID_FLAGS(func, one_more, KF_ARENA_ARG1);
+BTF_ID_FLAGS(func, make, KF_ARENA_RET | KF_ARENA_ARG2);
+BTF_ID_FLAGS(func, numbers, KF_ARENA_ARG1);
+BTF_ID_FLAGS(func, same_numbers, KF_ARENA_ARG1);
+BTF_SET8_END(mine);
 
 //#reject: TYPE_TAG 'address_space(1)' type_id=0
 //#expect: FUNC 'also_take' type_id={@base FUNC_PROTO ('p' type_id={@base PTR type_id={@base TYPE_TAG 'address_space(1)'}})}

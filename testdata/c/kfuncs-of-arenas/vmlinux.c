@@ -1,5 +1,5 @@
-#include "kfuncs.h"
-SET(base_set, 1);
-ID(take, 1, ARENA_ARG1);
-END(base_set);
+#include "../../kernel/include/ids.h"
+BTF_KFUNCS_START(base_set);
+BTF_ID_FLAGS(func, take, KF_ARENA_ARG1);
+BTF_SET8_END(base_set);
 int take(void *p) { return p != 0; }

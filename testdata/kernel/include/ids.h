@@ -47,5 +47,8 @@
 #define KF_RELEASE (1 << 1)
 #define KF_SLEEPABLE (1 << 5)
 #define KF_FASTCALL (1 << 12)
+#define KF_ARENA_RET (1 << 13)
+#define KF_ARENA_ARG1 (1 << 14)
+#define KF_ARENA_ARG2 (1 << 15)
 
 #endif
