@@ -130,54 +130,113 @@ pub(crate) enum Class {
     Other,
 }
 
-/// A member that is like nearly all: its name an offset of 4 bytes or, before anything else, a string; its type in the
-/// same unit, its offset in bytes a byte or two, and nothing else wanted. Places count from behind the DIE's code, or
-/// the string if there is one; [`PlainMember::ABSENT`] where there is no such attribute.
+/// A DIE that is like nearly all of its class: whatever is wanted of it stands at fixed places, so that it is read
+/// without going through its attributes. Its name is an offset of 4 bytes or, before anything else, a string; its type
+/// is in the same unit; and one number is a constant of the abbreviation or stands in up to 8 bytes.
+///
+/// Places count from behind the DIE's code, or the string if there is one, and are below [`Plain::MAX_LEN`].
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PlainMember {
+pub(crate) struct Plain {
+    /// Length in bytes, without the string.
     pub(crate) len: u8,
-    pub(crate) name: u8,
-    pub(crate) ty: u8,
-    pub(crate) location: u8,
-    /// The offset has two bytes.
-    pub(crate) wide: bool,
+    pub(crate) name: Option<u8>,
     /// The name is a string.
     pub(crate) string: bool,
+    pub(crate) ty: Option<u8>,
+    /// Has the number: a size, an offset in bytes, a bound or a value, by class.
+    pub(crate) numbered: bool,
+    /// The number is an array's count rather than its upper bound.
+    pub(crate) count: bool,
+    pub(crate) declaration: bool,
+    pub(crate) number: u8,
+    /// The bits of the number that stand in the DIE.
+    pub(crate) mask: u64,
+    /// The number if it is a constant of the abbreviation, else 0.
+    pub(crate) implicit: u64,
 }
 
-impl PlainMember {
-    pub(crate) const ABSENT: u8 = u8::MAX;
+impl Plain {
+    /// Places are below this, and so is the length.
+    pub(crate) const MAX_LEN: usize = 32;
+    /// What has to be readable at the first place, so that each read is within.
+    pub(crate) const WINDOW: usize = Self::MAX_LEN + 8;
 
-    /// Takes in one more attribute, `size` bytes long if that is known; false if no member of this form has it.
-    fn add(&mut self, slot: Slot, action: Action, size: Option<u16>) -> bool {
+    /// Of no attributes yet; `None` for classes of which no DIE is read this way.
+    fn of(class: Class, tag: u16, has_children: bool) -> Option<Self> {
+        use crate::TypeTag as T;
+        let usual = match class {
+            Class::Member => tag == c::DW_TAG_member.0 && !has_children,
+            Class::Enumerator | Class::Subrange | Class::Param => !has_children,
+            Class::Type(T::Struct | T::Union | T::Enum | T::Array | T::Subroutine) => true,
+            Class::Type(tag) => {
+                !has_children
+                    && matches!(
+                        tag,
+                        T::Pointer | T::Const | T::Volatile | T::Restrict | T::Typedef
+                    )
+            }
+            _ => false,
+        };
+        usual.then_some(Self {
+            len: 0,
+            name: None,
+            string: false,
+            ty: None,
+            numbered: false,
+            count: false,
+            declaration: false,
+            number: 0,
+            mask: 0,
+            implicit: 0,
+        })
+    }
+
+    /// Takes in one more attribute, `size` bytes long if that is known, with the constant of its abbreviation if it has
+    /// one; `None` if no DIE of this form has it.
+    fn with(
+        mut self,
+        slot: Slot,
+        action: Action,
+        size: Option<u16>,
+        implicit: Option<i64>,
+    ) -> Option<Self> {
         let at = self.len;
         let Some(size) = size else {
-            self.string = slot == Slot::Name && action == Action::Str && at == 0 && self.name != 0;
-            self.name = 0;
-            return self.string;
+            let first = at == 0 && self.name.is_none() && !self.string;
+            self.string = true;
+            return (slot == Slot::Name && action == Action::Str && first).then_some(self);
         };
-        let place = match (slot, action) {
-            (Slot::None, _) => None,
-            (Slot::Name, Action::Strp) if size == 4 => Some(&mut self.name),
-            (Slot::Type, Action::Ref) if size == 4 => Some(&mut self.ty),
-            (Slot::MemberLocation, Action::Data1 | Action::Data2) => {
-                self.wide = size == 2;
-                Some(&mut self.location)
+        match (slot, action) {
+            (Slot::None, _) => {}
+            (Slot::Name, Action::Strp) if size == 4 && self.name.is_none() && !self.string => {
+                self.name = Some(at);
             }
-            _ => return false,
-        };
-        if let Some(place) = place {
-            if *place != Self::ABSENT {
-                return false;
+            (Slot::Type, Action::Ref) if size == 4 && self.ty.is_none() => self.ty = Some(at),
+            (Slot::Declaration, Action::Present) => self.declaration = true,
+            (
+                Slot::MemberLocation
+                | Slot::ByteSize
+                | Slot::ConstValue
+                | Slot::UpperBound
+                | Slot::Count,
+                Action::Data1 | Action::Data2 | Action::Data4 | Action::Data8 | Action::Implicit,
+            ) if !self.numbered => {
+                // Section offsets once came in the wider forms, and a constant may be anything.
+                let short = size <= 2 && implicit.is_none_or(|n| u16::try_from(n).is_ok());
+                if slot == Slot::MemberLocation && !short {
+                    return None;
+                }
+                self.numbered = true;
+                self.count = slot == Slot::Count;
+                self.number = at;
+                self.mask = u64::MAX.checked_shr(64 - 8 * u32::from(size)).unwrap_or(0);
+                self.implicit = implicit.unwrap_or(0) as u64;
             }
-            *place = at;
+            _ => return None,
         }
-        // ABSENT is no place.
-        match u8::try_from(u16::from(at) + size) {
-            Ok(len) if len < Self::ABSENT => self.len = len,
-            _ => return false,
-        }
-        true
+        let len = u16::from(at) + size;
+        self.len = u8::try_from(len).ok()?;
+        (usize::from(len) < Self::MAX_LEN).then_some(self)
     }
 }
 
@@ -188,7 +247,7 @@ pub(crate) struct Abbrev {
     pub(crate) has_children: bool,
     /// Length of the DIE after its code if every form has a fixed size, else `u32::MAX`.
     pub(crate) fixed_len: u32,
-    pub(crate) plain: Option<PlainMember>,
+    pub(crate) plain: Option<Plain>,
     pub(crate) ops: std::ops::Range<u32>,
 }
 
@@ -287,18 +346,7 @@ impl Abbrevs {
         let start = self.ops.len() as u32;
         let mut fixed_len = 0u32;
         let mut all_fixed = true;
-        let mut plain = if tag == c::DW_TAG_member.0 && !has_children {
-            Some(PlainMember {
-                len: 0,
-                name: PlainMember::ABSENT,
-                ty: PlainMember::ABSENT,
-                location: PlainMember::ABSENT,
-                wide: false,
-                string: false,
-            })
-        } else {
-            None
-        };
+        let mut plain = Plain::of(class, tag, has_children);
         // Bytes of unwanted attributes not yet covered by an op.
         let mut pending = 0u32;
         loop {
@@ -321,7 +369,7 @@ impl Abbrevs {
             if slot == Slot::None
                 && let Some(n) = size
             {
-                plain = plain.and_then(|mut p| p.add(slot, Action::Skip, Some(n)).then_some(p));
+                plain = plain.and_then(|p| p.with(slot, Action::Skip, size, None));
                 pending += u32::from(n);
                 continue;
             }
@@ -331,7 +379,7 @@ impl Abbrevs {
             } else {
                 action(form, encoding)?
             };
-            plain = plain.and_then(|mut p| p.add(slot, action, size).then_some(p));
+            plain = plain.and_then(|p| p.with(slot, action, size, implicit));
             let bound = matches!(slot, Slot::Count | Slot::UpperBound);
             let action = if bound && action == Action::Ref {
                 Action::BoundRef

@@ -12,9 +12,7 @@
 
 use gimli::constants as c;
 
-use crate::abbrev::{
-    Abbrev, Abbrevs, Action, Class, Encoding, N_SLOTS, Op, PlainMember, Slot, action,
-};
+use crate::abbrev::{Abbrev, Abbrevs, Action, Class, Encoding, N_SLOTS, Op, Plain, Slot, action};
 use crate::cursor::Cursor;
 use crate::error::{At, Error, ErrorKind, Result};
 use crate::short::ShortStrings;
@@ -413,6 +411,56 @@ impl Attrs {
             TypeRef::NONE
         }
     }
+}
+
+/// What a DIE of the usual form says; see [`Plain`].
+struct PlainDie {
+    name: Str,
+    ty: TypeRef,
+    number: u64,
+}
+
+impl PlainDie {
+    #[inline(always)]
+    fn member(&self) -> Member {
+        Member {
+            name: self.name,
+            bit_off: self.number * 8,
+            ty: self.ty,
+            bit_size: u32::MAX,
+        }
+    }
+}
+
+/// The bytes at a place of a [`Plain`] DIE.
+#[inline(always)]
+fn bytes_at<const N: usize>(window: &[u8; Plain::WINDOW], place: u8) -> [u8; N] {
+    let place = usize::from(place) % Plain::MAX_LEN;
+    let mut bytes = [0; N];
+    bytes.copy_from_slice(&window[place..place + N]);
+    bytes
+}
+
+#[inline(always)]
+fn u32_at<const BE: bool>(window: &[u8; Plain::WINDOW], place: u8) -> u32 {
+    let bytes = bytes_at(window, place);
+    if BE {
+        u32::from_be_bytes(bytes)
+    } else {
+        u32::from_le_bytes(bytes)
+    }
+}
+
+/// The number that the low bits of `mask` are of.
+#[inline(always)]
+fn number_at<const BE: bool>(window: &[u8; Plain::WINDOW], place: u8, mask: u64) -> u64 {
+    let bytes = bytes_at(window, place);
+    let word = if BE {
+        u64::from_be_bytes(bytes) >> (mask.leading_zeros() % 64)
+    } else {
+        u64::from_le_bytes(bytes)
+    };
+    word & mask
 }
 
 const LOC_LIST: u64 = 1 << 63;
@@ -842,11 +890,36 @@ impl Unit {
                 continue;
             }
             let ab = abbrevs.get(code).ok_or(ErrorKind::UnknownAbbrev(code))?;
+            let local_off = (off as u64).wrapping_sub(cx.base) as u32;
+            if let Some(plain) = &ab.plain {
+                if let Class::Type(tag) = ab.class
+                    && let Some(d) = cx.plain(plain, &mut cur, relocate, &mut self.met.short)?
+                {
+                    let idx = self.open_plain_type(tag, local_off, plain, &d);
+                    if !ab.has_children {
+                        self.end_plain_type(idx, 0, 0);
+                    } else if let Some(frame) =
+                        self.plain_children(&cx, abbrevs, tag, idx, &mut cur, relocate, die)?
+                    {
+                        self.frames.push(frame);
+                    }
+                    continue;
+                }
+                if ab.class == Class::Member
+                    && self
+                        .frames
+                        .last()
+                        .is_some_and(|f| f.kind == FrameKind::Type)
+                    && let Some(d) = cx.plain(plain, &mut cur, relocate, &mut self.met.short)?
+                {
+                    self.open_members.push(d.member());
+                    continue;
+                }
+            }
             let top = match self.frames.last() {
                 Some(f) => *f,
                 None => return Ok(()),
             };
-            let local_off = (off as u64).wrapping_sub(cx.base) as u32;
             let mut frame = Frame {
                 kind: FrameKind::Body,
                 idx: 0,
@@ -854,26 +927,6 @@ impl Unit {
                 legacy: 0,
             };
             match ab.class {
-                Class::Member if top.kind == FrameKind::Type && ab.plain.is_some() => {
-                    let mut next = ab.plain;
-                    while let Some(plain) = next {
-                        let member =
-                            cx.plain_member(plain, &mut cur, relocate, &mut self.met.short)?;
-                        self.open_members.push(member);
-                        // The next DIE mostly is another one.
-                        let code = cur.data.get(cur.pos).copied().unwrap_or(0);
-                        next = if code < 0x80 {
-                            abbrevs.get(u64::from(code)).and_then(|ab| ab.plain)
-                        } else {
-                            None
-                        };
-                        if next.is_some() {
-                            *die = cur.pos as u64;
-                            cur.pos += 1;
-                        }
-                    }
-                    continue;
-                }
                 Class::Member if top.kind == FrameKind::Type => {
                     cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &mut self.met)?;
                     self.member(&a, ab, BE);
@@ -951,11 +1004,7 @@ impl Unit {
                     cx.attrs(abbrevs, ab, &mut cur, relocate, &mut a, &mut self.met)?;
                     let t = &mut self.types[top.idx as usize];
                     if t.tag == TypeTag::Array {
-                        let n = match (a.get(Slot::UpperBound), a.get(Slot::Count)) {
-                            (Some(upper), _) => upper.wrapping_add(1) as u32,
-                            (None, Some(count)) => count as u32,
-                            (None, None) => 0,
-                        };
+                        let n = elements(a.get(Slot::UpperBound), a.get(Slot::Count));
                         t.size = u64::from((t.size as u32).wrapping_mul(n));
                         t.flag = true;
                     }
@@ -1020,6 +1069,131 @@ impl Unit {
                 self.frames.push(frame);
             }
         }
+    }
+
+    /// Adds a type of the usual form, which [`Self::end_plain_type`] ends.
+    #[inline(always)]
+    fn open_plain_type(&mut self, tag: TypeTag, off: u32, plain: &Plain, d: &PlainDie) -> usize {
+        let idx = self.types.len();
+        self.starts[(off / 32) as usize].bits |= 1 << (off % 32);
+        let sized = !matches!(tag, TypeTag::Array | TypeTag::Subroutine);
+        self.types.push(TypeDie {
+            name: d.name,
+            size: if tag == TypeTag::Array { 1 } else { d.number },
+            off,
+            order: 0,
+            ty: d.ty,
+            first: 0,
+            n: 0,
+            origin: TypeRef::NONE,
+            tag,
+            encoding: 0,
+            declaration: plain.declaration,
+            flag: sized && plain.numbered,
+        });
+        idx
+    }
+
+    /// Ends a type whose items are where they belong.
+    #[inline(always)]
+    fn end_plain_type(&mut self, idx: usize, first: usize, n: usize) {
+        let t = &mut self.types[idx];
+        t.first = first as u32;
+        t.n = n as u32;
+        t.order = self.ended;
+        self.ended += 1;
+    }
+
+    /// Reads the children of a type as long as they are those that types of its kind usually have, which go where they
+    /// belong without a detour. A frame for the others is what remains, if there are any.
+    #[inline(always)]
+    fn plain_children<'d, const BE: bool, R: Relocate>(
+        &mut self,
+        cx: &Context<'d>,
+        abbrevs: &Abbrevs,
+        tag: TypeTag,
+        idx: usize,
+        cur: &mut Cursor<'d, BE>,
+        relocate: &mut R,
+        die: &mut u64,
+    ) -> Result<Option<Frame>, ErrorKind> {
+        let class = match tag {
+            TypeTag::Struct | TypeTag::Union => Class::Member,
+            TypeTag::Enum => Class::Enumerator,
+            TypeTag::Array => Class::Subrange,
+            _ => Class::Param,
+        };
+        let first = match class {
+            Class::Member => self.members.len(),
+            Class::Enumerator => self.enumerators.len(),
+            Class::Param => self.params.len(),
+            _ => 0,
+        };
+        let mut n = 0;
+        loop {
+            let code = cur.data.get(cur.pos).copied().unwrap_or(u8::MAX);
+            if code == 0 {
+                cur.pos += 1;
+                self.end_plain_type(idx, first, if class == Class::Subrange { 0 } else { n });
+                return Ok(None);
+            }
+            let plain = match abbrevs.get(u64::from(code)) {
+                Some(ab) if code < 0x80 && ab.class == class => ab.plain.as_ref(),
+                _ => None,
+            };
+            let Some(plain) = plain else { break };
+            // Products of several dimensions are for the general way.
+            if class == Class::Subrange && n > 0 {
+                break;
+            }
+            let at = cur.pos;
+            *die = at as u64;
+            cur.pos += 1;
+            let Some(d) = cx.plain(plain, cur, relocate, &mut self.met.short)? else {
+                cur.pos = at;
+                break;
+            };
+            match class {
+                Class::Member => self.members.push(d.member()),
+                Class::Enumerator => self.enumerators.push(Enumerator {
+                    name: d.name,
+                    value: d.number,
+                }),
+                Class::Param => self.params.push(ProtoParam {
+                    name: d.name,
+                    ty: d.ty,
+                }),
+                _ => {
+                    let t = &mut self.types[idx];
+                    t.size = u64::from(elements(
+                        (plain.numbered && !plain.count).then_some(d.number),
+                        plain.count.then_some(d.number),
+                    ));
+                    t.flag = true;
+                }
+            }
+            n += 1;
+        }
+        // What comes next may have items of the same kind that end before.
+        let items = match class {
+            Class::Member => self.open_members.len(),
+            Class::Enumerator => self.open_enumerators.len(),
+            _ => self.open_params.len(),
+        };
+        match class {
+            Class::Member => self.open_members.extend(self.members.drain(first..)),
+            Class::Enumerator => self
+                .open_enumerators
+                .extend(self.enumerators.drain(first..)),
+            Class::Param => self.open_params.extend(self.params.drain(first..)),
+            _ => {}
+        }
+        Ok(Some(Frame {
+            kind: FrameKind::Type,
+            idx: idx as u32,
+            items: items as u32,
+            legacy: self.open_legacy.len() as u32,
+        }))
     }
 
     fn open_type(&mut self, tag: TypeTag, off: u32, a: &Attrs) -> Frame {
@@ -1354,6 +1528,15 @@ impl Unit {
     }
 }
 
+/// Elements of an array's dimension, by its bound or count.
+fn elements(upper_bound: Option<u64>, count: Option<u64>) -> u32 {
+    match (upper_bound, count) {
+        (Some(upper), _) => upper.wrapping_add(1) as u32,
+        (None, Some(count)) => count as u32,
+        (None, None) => 0,
+    }
+}
+
 /// Marks a `DW_TAG_inheritance` among members.
 pub(crate) const INHERITANCE: u64 = u64::MAX - 1;
 
@@ -1592,55 +1775,57 @@ impl<'d> Context<'d> {
         }
     }
 
-    /// Reads a member of the usual form.
+    /// Reads a DIE of the usual form. `None`, and the cursor stays, at the end of a unit, where not all that is read in
+    /// one go is the unit's.
     #[inline(always)]
-    fn plain_member<const BE: bool, R: Relocate>(
+    fn plain<const BE: bool, R: Relocate>(
         &self,
-        plain: PlainMember,
+        plain: &Plain,
         cur: &mut Cursor<'d, BE>,
         relocate: &mut R,
         short: &mut ShortStrings,
-    ) -> Result<Member, ErrorKind> {
+    ) -> Result<Option<PlainDie>, ErrorKind> {
         let mut name = Str::NONE;
+        let mut at = *cur;
         if plain.string {
-            name = self.short_name(cur.pos, short);
-            cur.skip_short_cstr()?;
+            name = self.short_name(at.pos, short);
+            at.skip_short_cstr()?;
         }
-        let start = cur.pos;
-        cur.skip(u64::from(plain.len))?;
-        let field = |at: u8| Cursor::<BE> {
-            pos: start + usize::from(at),
-            ..*cur
+        let start = at.pos;
+        let window = self.window(cur.data, start);
+        let Some(window) = window else {
+            return Ok(None);
         };
-        if plain.name != PlainMember::ABSENT && !plain.string {
-            let mut field = field(plain.name);
-            let at = field.pos as u64;
-            let raw = u64::from(field.u32()?);
-            let target = relocate
-                .next(self.in_types, at, 4, raw)
-                .map_err(ErrorKind::Relocation)?;
-            name = Str(self.debug_str(target.value)?);
+        if let Some(place) = plain.name {
+            let raw = u64::from(u32_at::<BE>(window, place));
+            let off = (start + usize::from(place)) as u64;
+            let value = match relocate.next_usual(self.in_types, off, 4, raw) {
+                Some(value) => value,
+                None => {
+                    relocate
+                        .next(self.in_types, off, 4, raw)
+                        .map_err(ErrorKind::Relocation)?
+                        .value
+                }
+            };
+            name = Str(self.debug_str(value)?);
         }
         let mut ty = TypeRef::NONE;
-        if plain.ty != PlainMember::ABSENT {
-            let off = u64::from(field(plain.ty).u32()?);
+        if let Some(place) = plain.ty {
+            let off = u64::from(u32_at::<BE>(window, place));
             ty = TypeRef(self.local_ref(off)? as u32);
         }
-        let mut bytes = 0;
-        if plain.location != PlainMember::ABSENT {
-            let mut field = field(plain.location);
-            bytes = if plain.wide {
-                u64::from(field.u16()?)
-            } else {
-                u64::from(field.u8()?)
-            };
-        }
-        Ok(Member {
+        cur.pos = start + usize::from(plain.len);
+        Ok(Some(PlainDie {
             name,
-            bit_off: bytes * 8,
             ty,
-            bit_size: u32::MAX,
-        })
+            number: plain.implicit | number_at::<BE>(window, plain.number, plain.mask),
+        }))
+    }
+
+    #[inline(always)]
+    fn window(&self, data: &'d [u8], start: usize) -> Option<&'d [u8; Plain::WINDOW]> {
+        data.get(start..)?.first_chunk()
     }
 
     /// A reference within the unit, as an offset from the start of the group.

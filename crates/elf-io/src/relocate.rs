@@ -559,6 +559,7 @@ impl<'d> RelocTable<'d> {
             fast,
             index: 0,
             next_offset: self.offset_at(0),
+            usual: Usual::default(),
         }
     }
 
@@ -757,9 +758,36 @@ pub struct RelocCursor<'t, 'd> {
     /// The next entry, and its offset (`u64::MAX` at the end).
     index: usize,
     next_offset: u64,
+    usual: Usual,
+}
+
+/// What the last entry that sets a field was, but for its place and addend: most entries of a section are alike.
+#[derive(Debug, Clone, Copy, Default)]
+struct Usual {
+    /// Symbol and type as the entry has them.
+    info: u64,
+    /// Width of the field in bytes; 0 as long as there was no such entry.
+    width: u8,
+    /// The symbol's value.
+    value: u64,
 }
 
 impl RelocCursor<'_, '_> {
+    /// The value of the field of `size` bytes at `offset`, if the next entry is its only one and like the last one.
+    /// `None` says nothing; [`Self::value_at`] does.
+    #[inline(always)]
+    pub fn usual_value_at(&mut self, offset: u64, size: u8) -> Option<u64> {
+        let [entry, next] = self.fast.get(self.index..)?.first_chunk()?;
+        let (usual, next_offset) = (self.usual, le_u64(next, 0));
+        let alike = le_u64(entry, 1) == usual.info && size == usual.width;
+        if self.next_offset != offset || next_offset == offset || !alike {
+            return None;
+        }
+        self.index += 1;
+        self.next_offset = next_offset;
+        Some(cut(usual.value.wrapping_add(le_u64(entry, 2)), size))
+    }
+
     /// The value of the field of `size` bytes at `offset` of the section, whose bytes there read `in_place`.
     ///
     /// Without a relocation that is `in_place` itself, in no section. Only entries exactly at `offset` count.
@@ -791,6 +819,11 @@ impl RelocCursor<'_, '_> {
             {
                 self.index += 1;
                 self.next_offset = next_offset;
+                self.usual = Usual {
+                    info,
+                    width: size,
+                    value: symbol.value,
+                };
                 return Ok(RelocValue {
                     section: (symbol.section != 0).then_some(SectionIdx(symbol.section)),
                     value: cut(symbol.value.wrapping_add(le_u64(entry, 2)), size),

@@ -1,7 +1,8 @@
 //! From a unit's DWARF to nodes: each type is hashed, looked up, and written down only if nobody has seen it before.
 //!
-//! Within its unit a type has a *mark*, by which the keys of types that refer to it take it in ([`crate::recall`]): the
-//! place of its name if it is a struct, union or enum that has one, else its content hash.
+//! Within its unit a type has a *mark*, by which others take it in. In files whose types are remembered by what their
+//! DIEs say ([`crate::recall`]) that is for their keys: the place of its name if the type is a struct, union or enum that
+//! has one, else its content hash. In others there are no keys, and the mark is what content hashes take in.
 
 use std::cell::{Cell, RefCell};
 
@@ -267,13 +268,17 @@ impl<'f, 's> Worker<'f, 's> {
         marks.clear();
         // Types with a name are known by it from the start.
         marks.extend(self.unit.types.iter().map(|t| match self.by_name(t) {
-            Some((tag, name)) => shape::by_place(tag, name.to_bits()),
+            Some((tag, name)) if self.repeats => shape::by_place(tag, name.to_bits()),
+            Some((tag, name)) => shape::by_name(tag, self.text.hash(name)),
             None => Hash::NONE,
         }));
         self.marks = marks;
-        for i in 0..self.unit.types.len() {
-            if self.locals[i].name_no == UNKNOWN_NO {
-                self.resolve(i as u32)?;
+        for i in 0..self.unit.types.len() as u32 {
+            if self.locals[i as usize].name_no == UNKNOWN_NO {
+                match self.next_missing(i, 0) {
+                    Some(missing) => self.resolve(i, missing)?,
+                    None => self.finish(i),
+                }
             }
         }
         Ok(())
@@ -462,39 +467,44 @@ impl<'f, 's> Worker<'f, 's> {
         )
     }
 
-    /// Hashes a type and, first, all that it needs hashed.
-    fn resolve(&mut self, root: u32) -> Result<(), Cycle> {
-        if self.attempt(root) {
-            return Ok(());
-        }
+    /// Hashes a type and, first, all that it needs hashed, from the first that is missing: a local type and where to go
+    /// on behind it.
+    fn resolve(&mut self, root: u32, missing: (u32, u32)) -> Result<(), Cycle> {
+        let mut missing = Some(missing);
+        let mut top = root;
         self.stack.clear();
-        self.stack.push((root, 0));
         self.locals[root as usize].name_no = OPEN_NO;
-        while let Some(&(top, from)) = self.stack.last() {
-            match self.next_missing(top, from) {
-                Some((child, next)) => {
-                    if let Some(entry) = self.stack.last_mut() {
-                        entry.1 = next;
-                    }
-                    if self.locals[child as usize].name_no == OPEN_NO {
-                        return Err(Cycle {
-                            off: self.unit.types[child as usize].off,
-                            what: Cycle::NAMELESS,
-                        });
-                    }
-                    if !self.attempt(child) {
-                        self.locals[child as usize].name_no = OPEN_NO;
-                        self.stack.push((child, 0));
-                    }
+        loop {
+            match missing {
+                Some((child, _)) if self.locals[child as usize].name_no == OPEN_NO => {
+                    return Err(Cycle {
+                        off: self.unit.types[child as usize].off,
+                        what: Cycle::NAMELESS,
+                    });
                 }
+                Some((child, next)) => match self.next_missing(child, 0) {
+                    Some(grandchild) => {
+                        self.locals[child as usize].name_no = OPEN_NO;
+                        self.stack.push((top, next));
+                        top = child;
+                        missing = Some(grandchild);
+                        continue;
+                    }
+                    None => {
+                        self.finish(child);
+                        missing = self.next_missing(top, next);
+                    }
+                },
                 None => {
-                    self.stack.pop();
-                    let ready = self.attempt(top);
-                    debug_assert!(ready, "nothing is missing");
+                    self.finish(top);
+                    let Some((parent, next)) = self.stack.pop() else {
+                        return Ok(());
+                    };
+                    top = parent;
+                    missing = self.next_missing(top, next);
                 }
             }
         }
-        Ok(())
     }
 
     /// The name under which others refer to this type, if they do.
@@ -536,7 +546,17 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     /// How other types take in local type `j`, which is ready.
+    #[inline(always)]
     fn content(&mut self, j: u32) -> Hash {
+        if self.repeats {
+            self.content_by_name(j)
+        } else {
+            self.marks[j as usize]
+        }
+    }
+
+    /// As [`Self::content`], where marks are of places.
+    fn content_by_name(&mut self, j: u32) -> Hash {
         let local = &self.locals[j as usize];
         if local.hash != Hash::NONE {
             return local.hash;
@@ -599,28 +619,6 @@ impl<'f, 's> Worker<'f, 's> {
             }
         }
         None
-    }
-
-    /// Finishes type `i` if all that it needs is known.
-    #[inline]
-    fn attempt(&mut self, i: u32) -> bool {
-        let t = self.unit.types[i as usize];
-        match t.tag {
-            TypeTag::Struct | TypeTag::Union if !t.declaration => return self.composite(i, &t),
-            TypeTag::Subroutine => return self.subroutine(i, &t),
-            TypeTag::Pointer | TypeTag::Const | TypeTag::Volatile | TypeTag::Restrict => {
-                if self.mark(t.ty) == Hash::NONE {
-                    return false;
-                }
-            }
-            _ => {
-                if self.next_missing(i, 0).is_some() {
-                    return false;
-                }
-            }
-        }
-        self.finish(i, &t);
-        true
     }
 
     /// How others take in the target of a reference that is known to be ready.
@@ -707,7 +705,8 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     /// Hashes type `i`, all of whose references are ready, and finds or makes its node.
-    fn finish(&mut self, i: u32, t: &TypeDie) {
+    fn finish(&mut self, i: u32) {
+        let t = &self.unit.types[i as usize].clone();
         let key = self.key(t.order);
         match t.tag {
             TypeTag::Pointer => self.reference(i, t, Tag::Ptr, NodeKind::Ptr),
@@ -762,10 +761,10 @@ impl<'f, 's> Worker<'f, 's> {
             }
             TypeTag::Base => self.base_type(i, t),
             TypeTag::Array => self.array(i, t),
-            TypeTag::Struct | TypeTag::Union => self.declaration(i, t),
+            TypeTag::Struct | TypeTag::Union if t.declaration => self.declaration(i, t),
+            TypeTag::Struct | TypeTag::Union => self.composite(i, t),
             TypeTag::Enum => self.enumeration(i, t),
-            // The others are finished where it is found out that they can be.
-            TypeTag::Subroutine => {}
+            TypeTag::Subroutine => self.subroutine(i, t),
             TypeTag::Unsupported => {
                 self.warn(DiagKind::UnsupportedType, t.off, t.name);
                 self.set_local(i, VOID);
@@ -1038,8 +1037,19 @@ impl<'f, 's> Worker<'f, 's> {
         self.set(i, seen);
     }
 
-    /// Finishes the definition of a struct or union, if the types of all members are known.
-    fn composite(&mut self, i: u32, t: &TypeDie) -> bool {
+    /// The definition of a struct or union.
+    fn composite(&mut self, i: u32, t: &TypeDie) {
+        let seen = if self.repeats {
+            self.recalled_composite(i, t)
+        } else {
+            self.composite_content(i, t).0
+        };
+        let name = self.name_of(t);
+        self.define(i, name, seen);
+    }
+
+    /// What became of a struct or union, by what its DIE says.
+    fn recalled_composite(&mut self, i: u32, t: &TypeDie) -> Seen {
         let tag = if t.tag == TypeTag::Union {
             Tag::Union
         } else {
@@ -1049,39 +1059,52 @@ impl<'f, 's> Worker<'f, 's> {
         let members = &self.unit.members[first..first + t.n as usize];
         let mut m = Mix::new(tag);
         m.item(t.size, u64::from(t.n), self.marks[i as usize]);
-        // An offset that leaves no room for the width in one word has no key.
-        let mut recalled = self.repeats;
+        let mut far = 0;
         for x in members {
-            let mark = self.mark(x.ty);
-            if mark == Hash::NONE {
-                return false;
-            }
-            if recalled {
-                recalled = x.bit_off >> 32 == 0;
-                let place = x.bit_off | u64::from(x.bit_size) << 32;
-                m.item(x.name.to_bits(), place, mark);
-            }
+            far |= x.bit_off;
+            let place = x.bit_off | u64::from(x.bit_size) << 32;
+            m.item(x.name.to_bits(), place, self.mark(x.ty));
         }
+        // An offset that leaves no room for the width in one word has no key.
+        let has_key = far >> 32 == 0;
         let key = m.done();
-        let known = if recalled {
-            self.recall.find(key)
+        if has_key && let Some(seen) = self.recall.find(key) {
+            return seen;
+        }
+        let (seen, clean) = self.composite_content(i, t);
+        // What there is to complain about is said of each DIE.
+        if has_key && clean {
+            self.recall.add(key, seen);
+        }
+        seen
+    }
+
+    /// The content hash of a struct or union that BTF can hold as it is; `None` if that takes a closer look.
+    fn plain_content(&mut self, t: &TypeDie, mut m: Mix) -> Option<Hash> {
+        let most = if t.tag == TypeTag::Union {
+            0
         } else {
-            None
+            t.size.saturating_mul(8).min(u64::from(u32::MAX))
         };
-        let seen = match known {
-            Some(seen) => seen,
-            None => {
-                let (seen, clean) = self.composite_content(i, t);
-                // What there is to complain about is said of each DIE.
-                if recalled && clean {
-                    self.recall.add(key, seen);
-                }
-                seen
-            }
-        };
-        let name = self.name_of(t);
-        self.define(i, name, seen);
-        true
+        let mut plain = t.size <= u64::from(u32::MAX) && t.n <= 0xffff;
+        let (mut last, mut widths) = (0, 0);
+        let first = t.first as usize;
+        for n in first..first + t.n as usize {
+            let x = self.unit.members[n];
+            let ty = self.content(self.target(x.ty)?);
+            let width = if x.bit_size == u32::MAX {
+                0
+            } else {
+                x.bit_size
+            };
+            widths |= width;
+            plain &= last <= x.bit_off && x.bit_off <= most && ty != Hash::VOID;
+            last = x.bit_off;
+            shape::member(&mut m, self.text.hash(x.name), x.bit_off as u32, width, ty);
+        }
+        let most = if widths == 0 { u64::MAX } else { 0xff_ffff };
+        let plain = plain && widths <= 255 && last <= most;
+        plain.then(|| shape::composite_end(m, t.n as usize, widths != 0))
     }
 
     /// Hashes the content of a struct or union and finds or makes its node; also says whether BTF can hold all of it.
@@ -1093,6 +1116,19 @@ impl<'f, 's> Worker<'f, 's> {
         } else {
             (Tag::Struct, Tag::StructName, NodeKind::Struct)
         };
+        let name_word = if name.is_none() {
+            shape::anonymous()
+        } else {
+            self.content(i).a
+        };
+        let size = u32::try_from(t.size).unwrap_or(u32::MAX);
+        let head = shape::composite(tag, name_word, size);
+        let plain = self.plain_content(t, head);
+        if let Some(hash) = plain
+            && let Some(seen) = self.find(hash)
+        {
+            return (seen, true);
+        }
         let mut members = std::mem::take(&mut self.scratch);
         let (kind_flag, dropped) = self.plain_members(t, &mut members);
         if let Some(kind) = dropped {
@@ -1103,19 +1139,19 @@ impl<'f, 's> Worker<'f, 's> {
         }
         let clean = kind_flag.is_some() && dropped.is_none();
         let kind_flag = kind_flag.unwrap_or(false);
-        let size = u32::try_from(t.size).unwrap_or(u32::MAX);
-        let name_word = if name.is_none() {
-            shape::anonymous()
-        } else {
-            self.content(i).a
+        let (hash, found) = match plain {
+            Some(hash) => (hash, None),
+            None => {
+                let mut m = head;
+                for p in &members {
+                    let ty = self.content(p.ty);
+                    shape::member(&mut m, self.text.hash(p.name), p.bit_off, p.width, ty);
+                }
+                let hash = shape::composite_end(m, members.len(), kind_flag);
+                (hash, self.find(hash))
+            }
         };
-        let mut m = shape::composite(tag, name_word, size);
-        for p in &members {
-            let ty = self.content(p.ty);
-            shape::member(&mut m, self.text.hash(p.name), p.bit_off, p.width, ty);
-        }
-        let hash = shape::composite_end(m, members.len(), kind_flag);
-        let seen = match self.find(hash) {
+        let seen = match found {
             Some(seen) => seen,
             None => {
                 let name_no = if name.is_none() {
@@ -1255,62 +1291,54 @@ impl<'f, 's> Worker<'f, 's> {
         }
     }
 
-    /// Finishes a subroutine type, if all that it refers to is known.
-    fn subroutine(&mut self, i: u32, t: &TypeDie) -> bool {
+    /// A subroutine type.
+    fn subroutine(&mut self, i: u32, t: &TypeDie) {
         let params = t.first as usize..(t.first + t.n) as usize;
-        let ret = self.mark(t.ty);
-        let mut mark = shape::func_proto(ret);
-        let mut ready = ret != Hash::NONE;
-        for p in &self.unit.params[params.clone()] {
-            let param = self.mark(p.ty);
-            ready &= param != Hash::NONE;
-            mark.item(p.name.to_bits(), 0, param);
-        }
-        if !ready {
-            return false;
-        }
-        mark.words(u64::from(t.flag), u64::from(t.n));
-        let seen = self.recall(
-            |_| mark.done(),
-            |w| {
-                let ret = w.child(t.ty);
-                let mut m = shape::func_proto(ret);
-                for n in params.clone() {
-                    let p = w.unit.params[n];
-                    let ty = w.child(p.ty);
-                    shape::param(&mut m, w.text.hash(p.name), ty);
-                }
-                if t.flag {
-                    shape::param(&mut m, name_hash(b""), Hash::VOID);
-                }
-                let hash = m.done();
-                if let Some(seen) = w.find(hash) {
-                    return seen;
-                }
-                let mut words = std::mem::take(&mut w.words);
-                words.clear();
-                let ret = w.child_node(t.ty);
-                words.extend([ret.raw(), t.n + u32::from(t.flag)]);
-                for n in params {
-                    let p = w.unit.params[n];
-                    put_str(&mut words, p.name);
-                    let node = w.child_node(p.ty);
-                    words.push(node.raw());
-                }
-                if t.flag {
-                    put_str(&mut words, Str::NONE);
-                    words.push(0);
-                }
-                let key = w.key(t.order);
-                let seen = w.intern(hash, key, NodeKind::FuncProto, NO_NAME, |record| {
-                    record.extend_from_slice(&words);
-                });
-                w.words = words;
-                seen
-            },
-        );
+        let key_of = |w: &Self| {
+            let mut m = shape::func_proto(w.mark(t.ty));
+            for p in &w.unit.params[params.clone()] {
+                m.item(p.name.to_bits(), 0, w.mark(p.ty));
+            }
+            m.words(u64::from(t.flag), u64::from(t.n));
+            m.done()
+        };
+        let seen = self.recall(key_of, |w| {
+            let ret = w.child(t.ty);
+            let mut m = shape::func_proto(ret);
+            for n in params.clone() {
+                let p = w.unit.params[n];
+                let ty = w.child(p.ty);
+                shape::param(&mut m, w.text.hash(p.name), ty);
+            }
+            if t.flag {
+                shape::param(&mut m, name_hash(b""), Hash::VOID);
+            }
+            let hash = m.done();
+            if let Some(seen) = w.find(hash) {
+                return seen;
+            }
+            let mut words = std::mem::take(&mut w.words);
+            words.clear();
+            let ret = w.child_node(t.ty);
+            words.extend([ret.raw(), t.n + u32::from(t.flag)]);
+            for n in params.clone() {
+                let p = w.unit.params[n];
+                put_str(&mut words, p.name);
+                let node = w.child_node(p.ty);
+                words.push(node.raw());
+            }
+            if t.flag {
+                put_str(&mut words, Str::NONE);
+                words.push(0);
+            }
+            let key = w.key(t.order);
+            let seen = w.intern(hash, key, NodeKind::FuncProto, NO_NAME, |record| {
+                record.extend_from_slice(&words);
+            });
+            w.words = words;
+            seen
+        });
         self.set(i, seen);
-        true
     }
 
     /// The node of a function's prototype, which is emitted only if the function is. A variable list ends in a

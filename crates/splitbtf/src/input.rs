@@ -154,4 +154,12 @@ impl Relocate for Relocator<'_> {
         }
         value(self.info.as_mut(), off, size, raw)
     }
+
+    #[inline(always)]
+    fn next_usual(&mut self, in_types: bool, off: u64, size: u8, raw: u64) -> Option<u64> {
+        match &mut self.info {
+            Some(cursor) if !in_types => cursor.usual_value_at(off, size),
+            _ => Some(raw),
+        }
+    }
 }

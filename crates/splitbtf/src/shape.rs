@@ -208,8 +208,7 @@ pub(crate) fn composite(tag: Tag, name: u64, size: u32) -> Mix {
 /// One member: offset in bits, bitfield width (0 for a plain member).
 #[inline(always)]
 pub(crate) fn member(m: &mut Mix, name: u64, bit_off: u32, width: u32, ty: Hash) {
-    m.words(name, u64::from(bit_off) | u64::from(width) << 32);
-    m.child(ty);
+    m.item(name, u64::from(bit_off) | u64::from(width) << 32, ty);
 }
 
 /// Ends a struct or union of `n` members.
@@ -241,8 +240,7 @@ pub(crate) fn func_proto(ret: Hash) -> Mix {
 /// One parameter; (0, void) ends a variable list.
 #[inline]
 pub(crate) fn param(m: &mut Mix, name: u64, ty: Hash) {
-    m.words(name, 1);
-    m.child(ty);
+    m.item(name, 1, ty);
 }
 
 /// A function of this linkage.

@@ -75,6 +75,14 @@ impl<'f> Text<'f> {
             .and_then(btf_builder::short_c_name_hash)
         {
             Some((h, _)) => h,
+            None => self.long_hash(s),
+        }
+    }
+
+    #[inline(never)]
+    fn long_hash(&self, s: Str) -> u64 {
+        match self.sections.rest(s).and_then(btf_builder::c_name_hash) {
+            Some((h, _)) => h,
             None => crate::shape::name_hash(self.bytes(s)),
         }
     }
