@@ -235,8 +235,15 @@ fn c_len(rest: &[u8]) -> Option<usize> {
 }
 
 impl<'d> Sections<'d> {
-    /// The section's bytes from the start of a string on.
+    /// As [`Self::rest`], for strings of `.debug_str` only.
     #[inline(always)]
+    pub fn rest_of_debug_str(&self, s: Str) -> Option<&'d [u8]> {
+        // Strings of other sections have high bits that no offset has.
+        self.str.get(usize::try_from(s.0).ok()?..)
+    }
+
+    /// The section's bytes from the start of a string on.
+    #[inline]
     pub fn rest(&self, s: Str) -> Option<&'d [u8]> {
         let section = match s.0 >> Str::SHIFT {
             0 => self.str,

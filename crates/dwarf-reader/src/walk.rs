@@ -2,7 +2,7 @@
 //!
 //! DIEs come as a pre-order byte stream. Types, functions and unit-level variables are recorded in flat arrays
 //! in the order in which their DIEs *start*; that order is also the index by which everything else refers to
-//! them, found from a DIE offset through a bitmap with one bit per byte of the unit and counts between
+//! them, found from a DIE offset through a table of the last type that starts in each few bytes of the unit
 //! ([`Unit::type_at`]). A type's `order` says when its DIE *ended*, children included, which is the order in
 //! which the incumbent encoder numbers types.
 //!
@@ -269,7 +269,7 @@ pub struct Unit {
     base: u64,
     /// Offset of `.debug_types` in a space that begins with `.debug_info`.
     types_shift: u64,
-    starts: Vec<Starts>,
+    places: Places,
     abbrevs: Abbrevs,
     abbrevs_of: Option<(u64, Encoding)>,
     met: Met,
@@ -310,13 +310,41 @@ pub struct Stray {
     pub may_be_type: bool,
 }
 
-/// Where type DIEs start in 32 bytes of the group.
-#[derive(Debug, Clone, Copy, Default)]
-struct Starts {
-    /// One bit for each byte.
-    bits: u32,
-    /// Number of bits before these.
-    rank: u32,
+/// Where types are by the offsets of their DIEs.
+#[derive(Debug, Default)]
+struct Places {
+    /// For each stretch of the group, the index of the last type that starts in it; `u32::MAX` if none does.
+    last: Vec<u32>,
+    /// log2 of the length of a stretch in bytes.
+    shift: u32,
+}
+
+impl Places {
+    /// For a group of so many bytes.
+    fn reset(&mut self, span: u64) {
+        // Hardly two types share 4 bytes. Where that would take much memory, a few more steps do no harm.
+        self.shift = if span < 4 << 20 { 2 } else { 5 };
+        self.last.clear();
+        self.last.resize((span >> self.shift) as usize + 1, u32::MAX);
+    }
+
+    /// Types come in ascending order.
+    #[inline(always)]
+    fn add(&mut self, off: u32, index: usize) {
+        self.last[(off >> self.shift) as usize] = index as u32;
+    }
+
+    #[inline(always)]
+    fn find(&self, off: u32, types: &[TypeDie]) -> Option<usize> {
+        let mut i = *self.last.get((off >> self.shift) as usize)? as usize;
+        loop {
+            let found = types.get(i)?.off;
+            if found <= off {
+                return (found == off).then_some(i);
+            }
+            i = i.checked_sub(1)?;
+        }
+    }
 }
 
 /// Who refers to a `DW_TAG_GNU_annotation`.
@@ -524,7 +552,6 @@ impl Unit {
         self.headers.clear();
         self.n_skeletons = 0;
         self.n_unsupported = 0;
-        self.starts.clear();
         self.frames.clear();
         self.open_members.clear();
         self.open_enumerators.clear();
@@ -551,12 +578,7 @@ impl Unit {
             let i = (r.0 & !TypeRef::INDEX) as usize;
             return if i < self.types.len() { Some(i) } else { None };
         }
-        let Starts { bits, rank } = *self.starts.get((r.0 / 32) as usize)?;
-        let bit = 1 << (r.0 % 32);
-        if bits & bit == 0 {
-            return None;
-        }
-        Some(rank as usize + (bits & (bit - 1)).count_ones() as usize)
+        self.places.find(r.0, &self.types)
     }
 
     /// The function whose DIE is at this offset from the start of the group.
@@ -733,8 +755,7 @@ impl Unit {
                 at: Some(first.at()),
             });
         }
-        self.starts
-            .resize(span as usize / 32 + 1, Starts::default());
+        self.places.reset(span);
         for h in headers {
             if let UnitKind::Type {
                 signature,
@@ -1075,7 +1096,7 @@ impl Unit {
     #[inline(always)]
     fn open_plain_type(&mut self, tag: TypeTag, off: u32, plain: &Plain, d: &PlainDie) -> usize {
         let idx = self.types.len();
-        self.starts[(off / 32) as usize].bits |= 1 << (off % 32);
+        self.places.add(off, idx);
         let sized = !matches!(tag, TypeTag::Array | TypeTag::Subroutine);
         self.types.push(TypeDie {
             name: d.name,
@@ -1198,7 +1219,7 @@ impl Unit {
 
     fn open_type(&mut self, tag: TypeTag, off: u32, a: &Attrs) -> Frame {
         let idx = self.types.len() as u32;
-        self.starts[(off / 32) as usize].bits |= 1 << (off % 32);
+        self.places.add(off, idx as usize);
         let mut origin = TypeRef::NONE;
         if a.has(Slot::Specification) {
             origin = TypeRef::off(a.off(Slot::Specification));
@@ -1422,11 +1443,6 @@ impl Unit {
 
     /// What can only be settled once all DIEs are known.
     fn finish(&mut self) {
-        let mut n = 0u32;
-        for starts in &mut self.starts {
-            starts.rank = n;
-            n += starts.bits.count_ones();
-        }
         self.insert_llvm_tags();
         self.resolve_gnu_annotations();
         let legacy = std::mem::take(&mut self.legacy);

@@ -69,11 +69,8 @@ impl<'f> Text<'f> {
     /// The hash of a string's bytes.
     #[inline(always)]
     pub(crate) fn hash(&self, s: Str) -> u64 {
-        match self
-            .sections
-            .rest(s)
-            .and_then(btf_builder::short_c_name_hash)
-        {
+        let short = self.sections.rest_of_debug_str(s);
+        match short.and_then(btf_builder::short_c_name_hash) {
             Some((h, _)) => h,
             None => self.long_hash(s),
         }
