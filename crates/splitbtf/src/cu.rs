@@ -4,6 +4,8 @@
 //! DIEs say ([`crate::recall`]) that is for their keys: the place of its name if the type is a struct, union or enum that
 //! has one, else its content hash. In others there are no keys, and the mark is what content hashes take in.
 
+mod resolve;
+
 use std::cell::{Cell, RefCell};
 
 use dwarf_reader::{Str, TypeDie, TypeTag, Unit};
@@ -16,6 +18,7 @@ use crate::recall::{Recall, Seen};
 use crate::shape::{self, Hash, Mix, Tag, name_hash};
 use crate::store::{Key, NO_NAME, NodeId, NodeKind, Store, UNROOTED, put_str};
 use crate::text::{Text, synthetic};
+use resolve::{Layout, Open, put_member};
 
 /// A set of names, by number.
 #[derive(Debug, Default, Clone)]
@@ -130,7 +133,7 @@ struct Spare {
     locals: Vec<Local>,
     marks: Vec<Hash>,
     recall: Recall,
-    stack: Vec<(u32, u32)>,
+    stack: Vec<Open>,
     scratch: Vec<PlainMember>,
     words: Vec<u32>,
     near: Vec<Seen>,
@@ -200,7 +203,7 @@ pub(crate) struct Worker<'f, 's> {
     /// The mark of each type of the unit, [`Hash::NONE`] where it is not known yet.
     marks: Vec<Hash>,
     recall: Recall,
-    stack: Vec<(u32, u32)>,
+    stack: Vec<Open>,
     scratch: Vec<PlainMember>,
     words: Vec<u32>,
     /// Types of the base that were found lately, by the low bits of their hashes: most of a module's types are those
@@ -212,6 +215,8 @@ pub(crate) struct Worker<'f, 's> {
     stray: Cell<bool>,
     /// Types come again so often that they are remembered by what their DIEs say instead of by their content.
     pub(crate) repeats: bool,
+    /// No other worker shares the store, and it was empty: what this one does not remember is not there.
+    pub(crate) alone: bool,
     cu: u64,
     int: Option<Local>,
     char: Option<Local>,
@@ -243,6 +248,7 @@ impl<'f, 's> Worker<'f, 's> {
             typedefs_by_name: false,
             stray: Cell::new(false),
             repeats: false,
+            alone: false,
             cu: 0,
             int: None,
             char: None,
@@ -275,10 +281,7 @@ impl<'f, 's> Worker<'f, 's> {
         self.marks = marks;
         for i in 0..self.unit.types.len() as u32 {
             if self.locals[i as usize].name_no == UNKNOWN_NO {
-                match self.next_missing(i, 0) {
-                    Some(missing) => self.resolve(i, missing)?,
-                    None => self.finish(i),
-                }
+                self.resolve(i)?;
             }
         }
         Ok(())
@@ -417,7 +420,13 @@ impl<'f, 's> Worker<'f, 's> {
         name_no: u32,
         build: impl FnOnce(&mut Vec<u32>),
     ) -> Seen {
-        let (node, name_no) = self.store.intern(hash, key, kind, name_no, build);
+        // Prototypes come from functions too, and those are not remembered by their hashes.
+        let alone = self.alone && kind != NodeKind::FuncProto;
+        let (node, name_no) = if alone {
+            self.store.add(hash, key, kind, name_no, build)
+        } else {
+            self.store.intern(hash, key, kind, name_no, build)
+        };
         let seen = Seen {
             hash,
             node,
@@ -448,12 +457,12 @@ impl<'f, 's> Worker<'f, 's> {
         seen
     }
 
-    /// The node that stands for a struct, union or enum by name.
-    fn name_node(&mut self, tag: Tag, name: Str, key: Key) -> Seen {
+    /// The node that stands for local struct, union or enum `i` by name.
+    fn name_node(&mut self, i: u32, tag: Tag, name: Str, key: Key) -> Seen {
         self.recall(
-            |_| shape::by_place(tag, name.to_bits()),
+            |w| w.marks[i as usize],
             |w| {
-                let hash = shape::by_name(tag, w.text.hash(name));
+                let hash = w.content(i);
                 if let Some(seen) = w.find(hash) {
                     return seen;
                 }
@@ -465,46 +474,6 @@ impl<'f, 's> Worker<'f, 's> {
                 w.intern(hash, key, kind, NO_NAME, |words| put_str(words, name))
             },
         )
-    }
-
-    /// Hashes a type and, first, all that it needs hashed, from the first that is missing: a local type and where to go
-    /// on behind it.
-    fn resolve(&mut self, root: u32, missing: (u32, u32)) -> Result<(), Cycle> {
-        let mut missing = Some(missing);
-        let mut top = root;
-        self.stack.clear();
-        self.locals[root as usize].name_no = OPEN_NO;
-        loop {
-            match missing {
-                Some((child, _)) if self.locals[child as usize].name_no == OPEN_NO => {
-                    return Err(Cycle {
-                        off: self.unit.types[child as usize].off,
-                        what: Cycle::NAMELESS,
-                    });
-                }
-                Some((child, next)) => match self.next_missing(child, 0) {
-                    Some(grandchild) => {
-                        self.locals[child as usize].name_no = OPEN_NO;
-                        self.stack.push((top, next));
-                        top = child;
-                        missing = Some(grandchild);
-                        continue;
-                    }
-                    None => {
-                        self.finish(child);
-                        missing = self.next_missing(top, next);
-                    }
-                },
-                None => {
-                    self.finish(top);
-                    let Some((parent, next)) = self.stack.pop() else {
-                        return Ok(());
-                    };
-                    top = parent;
-                    missing = self.next_missing(top, next);
-                }
-            }
-        }
     }
 
     /// The name under which others refer to this type, if they do.
@@ -571,56 +540,6 @@ impl<'f, 's> Worker<'f, 's> {
         }
     }
 
-    /// The next type, from position `from` among those that `i` refers to, that has to be hashed before `i` can be.
-    fn next_missing(&self, i: u32, from: u32) -> Option<(u32, u32)> {
-        let t = &self.unit.types[i as usize];
-        let missing = |r| {
-            self.target(r)
-                .filter(|&j| self.marks[j as usize] == Hash::NONE)
-        };
-        let mut n = from;
-        if n == 0 {
-            n = 1;
-            if let Some(j) = missing(t.ty) {
-                return Some((j, n));
-            }
-        }
-        let first = t.first as usize;
-        let items = |n: u32| first + n as usize - 1;
-        let end = first + t.n as usize;
-        match t.tag {
-            TypeTag::Struct | TypeTag::Union => {
-                while items(n) < end {
-                    let r = self.unit.members[items(n)].ty;
-                    n += 1;
-                    if let Some(j) = missing(r) {
-                        return Some((j, n));
-                    }
-                }
-            }
-            TypeTag::Subroutine => {
-                while items(n) < end {
-                    let r = self.unit.params[items(n)].ty;
-                    n += 1;
-                    if let Some(j) = missing(r) {
-                        return Some((j, n));
-                    }
-                }
-            }
-            TypeTag::Enum if n == 1 => return None,
-            _ => {
-                // A stub of a type unit leads to the type by its origin.
-                if n == 1
-                    && t.declaration
-                    && let Some(j) = missing(t.origin)
-                {
-                    return Some((j, 2));
-                }
-            }
-        }
-        None
-    }
-
     /// How others take in the target of a reference that is known to be ready.
     fn child(&mut self, r: dwarf_reader::TypeRef) -> Hash {
         match self.target(r) {
@@ -647,7 +566,7 @@ impl<'f, 's> Worker<'f, 's> {
             return NodeId::VOID;
         };
         let key = self.key(t.order);
-        let node = self.name_node(tag, name, key).node;
+        let node = self.name_node(j, tag, name, key).node;
         self.locals[j as usize].node = node;
         node
     }
@@ -705,17 +624,16 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     /// Hashes type `i`, all of whose references are ready, and finds or makes its node.
-    fn finish(&mut self, i: u32) {
+    fn finish(&mut self, open: &Open) {
+        let i = open.i;
         let t = &self.unit.types[i as usize].clone();
-        let key = self.key(t.order);
         match t.tag {
-            TypeTag::Pointer => self.reference(i, t, Tag::Ptr, NodeKind::Ptr),
-            TypeTag::Const => self.reference(i, t, Tag::Const, NodeKind::Const),
-            TypeTag::Volatile => self.reference(i, t, Tag::Volatile, NodeKind::Volatile),
-            TypeTag::Restrict => self.reference(i, t, Tag::Restrict, NodeKind::Restrict),
+            TypeTag::Pointer | TypeTag::Const | TypeTag::Volatile | TypeTag::Restrict => {
+                self.reference(i);
+            }
             TypeTag::Reference => {
                 self.warn(DiagKind::ReferenceAsPointer, t.off, t.name);
-                self.reference(i, t, Tag::Ptr, NodeKind::Ptr);
+                self.refer(i, Tag::Ptr, NodeKind::Ptr);
             }
             TypeTag::Transparent => self.alias(i, t.ty),
             TypeTag::TypeTag => {
@@ -729,6 +647,7 @@ impl<'f, 's> Worker<'f, 's> {
                         return seen;
                     }
                     let target = w.child_node(t.ty);
+                    let key = w.key(t.order);
                     w.intern(hash, key, NodeKind::TypeTag, NO_NAME, |words| {
                         put_str(words, t.name);
                         words.extend([0, target.raw()]);
@@ -736,55 +655,21 @@ impl<'f, 's> Worker<'f, 's> {
                 });
                 self.set(i, seen);
             }
+            TypeTag::Typedef if t.name.is_none() => self.alias(i, t.ty),
             TypeTag::Typedef => {
-                if t.name.is_none() {
-                    return self.alias(i, t.ty);
-                }
-                let key_of = |w: &Self| shape::typedef(t.name.to_bits(), w.mark(t.ty));
-                let seen = self.recall(key_of, |w| {
-                    let hash = shape::typedef(w.text.hash(t.name), w.child(t.ty));
-                    if let Some(seen) = w.find(hash) {
-                        return seen;
-                    }
-                    let target = w.child_node(t.ty);
-                    w.intern(hash, key, NodeKind::Typedef, NO_NAME, |words| {
-                        put_str(words, t.name);
-                        words.push(target.raw());
-                    })
-                });
-                if self.typedefs_by_name {
-                    self.locals[i as usize].name_no = NO_NAME;
-                    self.locals[i as usize].def = seen.node;
-                } else {
-                    self.set(i, seen);
-                }
+                self.reference(i);
             }
             TypeTag::Base => self.base_type(i, t),
             TypeTag::Array => self.array(i, t),
             TypeTag::Struct | TypeTag::Union if t.declaration => self.declaration(i, t),
-            TypeTag::Struct | TypeTag::Union => self.composite(i, t),
+            TypeTag::Struct | TypeTag::Union => self.composite(open, t),
             TypeTag::Enum => self.enumeration(i, t),
-            TypeTag::Subroutine => self.subroutine(i, t),
+            TypeTag::Subroutine => self.subroutine(open, t),
             TypeTag::Unsupported => {
                 self.warn(DiagKind::UnsupportedType, t.off, t.name);
                 self.set_local(i, VOID);
             }
         }
-    }
-
-    #[inline]
-    fn reference(&mut self, i: u32, t: &TypeDie, tag: Tag, kind: NodeKind) {
-        let key_of = |w: &Self| shape::reference(tag, w.mark(t.ty));
-        let seen = self.recall(key_of, |w| {
-            let hash = shape::reference(tag, w.child(t.ty));
-            if let Some(seen) = w.find(hash) {
-                return seen;
-            }
-            let target = w.child_node(t.ty);
-            let key = w.key(t.order);
-            w.intern(hash, key, kind, NO_NAME, |words| words.push(target.raw()))
-        });
-        self.set(i, seen);
     }
 
     /// Whether a number is encoded as an array of bytes.
@@ -1032,46 +917,37 @@ impl<'f, 's> Worker<'f, 's> {
         } else {
             Tag::StructName
         };
-        let seen = self.name_node(tag, name, self.key(t.order));
+        let seen = self.name_node(i, tag, name, self.key(t.order));
         self.mentioned.insert(seen.name_no);
         self.set(i, seen);
     }
 
     /// The definition of a struct or union.
-    fn composite(&mut self, i: u32, t: &TypeDie) {
+    fn composite(&mut self, open: &Open, t: &TypeDie) {
+        let i = open.i;
         let seen = if self.repeats {
-            self.recalled_composite(i, t)
+            self.recalled_composite(open, t)
         } else {
-            self.composite_content(i, t).0
+            self.composite_content(i, t, open.layout()).0
         };
         let name = self.name_of(t);
         self.define(i, name, seen);
     }
 
     /// What became of a struct or union, by what its DIE says.
-    fn recalled_composite(&mut self, i: u32, t: &TypeDie) -> Seen {
-        let tag = if t.tag == TypeTag::Union {
-            Tag::Union
-        } else {
-            Tag::Struct
-        };
-        let first = t.first as usize;
-        let members = &self.unit.members[first..first + t.n as usize];
-        let mut m = Mix::new(tag);
-        m.item(t.size, u64::from(t.n), self.marks[i as usize]);
-        let mut far = 0;
-        for x in members {
-            far |= x.bit_off;
-            let place = x.bit_off | u64::from(x.bit_size) << 32;
-            m.item(x.name.to_bits(), place, self.mark(x.ty));
-        }
-        // An offset that leaves no room for the width in one word has no key.
-        let has_key = far >> 32 == 0;
-        let key = m.done();
+    fn recalled_composite(&mut self, open: &Open, t: &TypeDie) -> Seen {
+        let has_key = !open.is_far();
+        let key = open.mix().done();
         if has_key && let Some(seen) = self.recall.find(key) {
             return seen;
         }
-        let (seen, clean) = self.composite_content(i, t);
+        let mut layout = Layout::new(t, self.composite_head(open.i, t));
+        for n in t.first..t.first + t.n {
+            let x = self.unit.members[n as usize];
+            let ty = self.child(x.ty);
+            layout.add(&x, self.text.hash(x.name), ty);
+        }
+        let (seen, clean) = self.composite_content(open.i, t, layout);
         // What there is to complain about is said of each DIE.
         if has_key && clean {
             self.recall.add(key, seen);
@@ -1079,56 +955,33 @@ impl<'f, 's> Worker<'f, 's> {
         seen
     }
 
-    /// The content hash of a struct or union that BTF can hold as it is; `None` if that takes a closer look.
-    fn plain_content(&mut self, t: &TypeDie, mut m: Mix) -> Option<Hash> {
-        let most = if t.tag == TypeTag::Union {
-            0
-        } else {
-            t.size.saturating_mul(8).min(u64::from(u32::MAX))
-        };
-        let mut plain = t.size <= u64::from(u32::MAX) && t.n <= 0xffff;
-        let (mut last, mut widths) = (0, 0);
-        let first = t.first as usize;
-        for n in first..first + t.n as usize {
-            let x = self.unit.members[n];
-            let ty = self.content(self.target(x.ty)?);
-            let width = if x.bit_size == u32::MAX {
-                0
-            } else {
-                x.bit_size
-            };
-            widths |= width;
-            plain &= last <= x.bit_off && x.bit_off <= most && ty != Hash::VOID;
-            last = x.bit_off;
-            shape::member(&mut m, self.text.hash(x.name), x.bit_off as u32, width, ty);
-        }
-        let most = if widths == 0 { u64::MAX } else { 0xff_ffff };
-        let plain = plain && widths <= 255 && last <= most;
-        plain.then(|| shape::composite_end(m, t.n as usize, widths != 0))
-    }
-
-    /// Hashes the content of a struct or union and finds or makes its node; also says whether BTF can hold all of it.
-    fn composite_content(&mut self, i: u32, t: &TypeDie) -> (Seen, bool) {
-        let key = self.key(t.order);
-        let name = self.name_of(t);
-        let (tag, name_tag, kind) = if t.tag == TypeTag::Union {
-            (Tag::Union, Tag::UnionName, NodeKind::Union)
-        } else {
-            (Tag::Struct, Tag::StructName, NodeKind::Struct)
-        };
-        let name_word = if name.is_none() {
+    /// The hash of a struct or union before its members.
+    fn composite_head(&mut self, i: u32, t: &TypeDie) -> Mix {
+        let name = if self.name_of(t).is_none() {
             shape::anonymous()
         } else {
             self.content(i).a
         };
-        let size = u32::try_from(t.size).unwrap_or(u32::MAX);
-        let head = shape::composite(tag, name_word, size);
-        let plain = self.plain_content(t, head);
-        if let Some(hash) = plain
-            && let Some(seen) = self.find(hash)
-        {
+        let tag = if t.tag == TypeTag::Union {
+            Tag::Union
+        } else {
+            Tag::Struct
+        };
+        shape::composite(tag, name, u32::try_from(t.size).unwrap_or(u32::MAX))
+    }
+
+    /// Finds or makes the node of a struct or union of this content; also says whether BTF can hold all of it.
+    fn composite_content(&mut self, i: u32, t: &TypeDie, layout: Layout) -> (Seen, bool) {
+        let plain = layout.done(t.n as usize);
+        if let Some((hash, bitfields)) = plain {
+            let seen = self.find(hash).unwrap_or_else(|| {
+                self.new_composite(i, t, hash, t.n, bitfields, |w, words| {
+                    w.put_members(t, words);
+                })
+            });
             return (seen, true);
         }
+        let name = self.name_of(t);
         let mut members = std::mem::take(&mut self.scratch);
         let (kind_flag, dropped) = self.plain_members(t, &mut members);
         if let Some(kind) = dropped {
@@ -1139,42 +992,56 @@ impl<'f, 's> Worker<'f, 's> {
         }
         let clean = kind_flag.is_some() && dropped.is_none();
         let kind_flag = kind_flag.unwrap_or(false);
-        let (hash, found) = match plain {
-            Some(hash) => (hash, None),
-            None => {
-                let mut m = head;
+        let mut m = self.composite_head(i, t);
+        for p in &members {
+            let ty = self.content(p.ty);
+            shape::member(&mut m, self.text.hash(p.name), p.bit_off, p.width, ty);
+        }
+        let hash = shape::composite_end(m, members.len(), kind_flag);
+        let seen = self.find(hash).unwrap_or_else(|| {
+            let n = members.len() as u32;
+            self.new_composite(i, t, hash, n, kind_flag, |w, words| {
                 for p in &members {
-                    let ty = self.content(p.ty);
-                    shape::member(&mut m, self.text.hash(p.name), p.bit_off, p.width, ty);
+                    let node = w.node_of(p.ty);
+                    put_member(words, p.name, p.bit_off, p.width, node);
                 }
-                let hash = shape::composite_end(m, members.len(), kind_flag);
-                (hash, self.find(hash))
-            }
-        };
-        let seen = match found {
-            Some(seen) => seen,
-            None => {
-                let name_no = if name.is_none() {
-                    NO_NAME
-                } else {
-                    self.name_node(name_tag, name, key).name_no
-                };
-                let mut words = std::mem::take(&mut self.words);
-                words.clear();
-                put_str(&mut words, name);
-                words.extend([size, members.len() as u32, u32::from(kind_flag)]);
-                for p in &members {
-                    put_str(&mut words, p.name);
-                    let node = self.node_of(p.ty);
-                    words.extend([p.bit_off, p.width, node.raw()]);
-                }
-                let seen = self.intern(hash, key, kind, name_no, |w| w.extend_from_slice(&words));
-                self.words = words;
-                seen
-            }
-        };
+            })
+        });
         self.scratch = members;
         (seen, clean)
+    }
+
+    /// The node of a struct or union that nobody has seen yet.
+    fn new_composite(
+        &mut self,
+        i: u32,
+        t: &TypeDie,
+        hash: Hash,
+        n: u32,
+        kind_flag: bool,
+        put_members: impl FnOnce(&mut Self, &mut Vec<u32>),
+    ) -> Seen {
+        let key = self.key(t.order);
+        let name = self.name_of(t);
+        let (name_tag, kind) = if t.tag == TypeTag::Union {
+            (Tag::UnionName, NodeKind::Union)
+        } else {
+            (Tag::StructName, NodeKind::Struct)
+        };
+        let name_no = if name.is_none() {
+            NO_NAME
+        } else {
+            self.name_node(i, name_tag, name, key).name_no
+        };
+        let mut words = std::mem::take(&mut self.words);
+        words.clear();
+        put_str(&mut words, name);
+        let size = u32::try_from(t.size).unwrap_or(u32::MAX);
+        words.extend([size, n, u32::from(kind_flag)]);
+        put_members(self, &mut words);
+        let seen = self.intern(hash, key, kind, name_no, |w| w.extend_from_slice(&words));
+        self.words = words;
+        seen
     }
 
     /// Notes what a definition is, under its name if it has one.
@@ -1196,7 +1063,7 @@ impl<'f, 's> Worker<'f, 's> {
             if name.is_none() {
                 return self.set_local(i, VOID);
             }
-            let seen = self.name_node(Tag::EnumName, name, key);
+            let seen = self.name_node(i, Tag::EnumName, name, key);
             self.mentioned.insert(seen.name_no);
             return self.set(i, seen);
         }
@@ -1238,7 +1105,7 @@ impl<'f, 's> Worker<'f, 's> {
             let name_no = if name.is_none() {
                 NO_NAME
             } else {
-                w.name_node(Tag::EnumName, name, key).name_no
+                w.name_node(i, Tag::EnumName, name, key).name_no
             };
             let mut words = std::mem::take(&mut w.words);
             words.clear();
@@ -1292,23 +1159,22 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     /// A subroutine type.
-    fn subroutine(&mut self, i: u32, t: &TypeDie) {
+    fn subroutine(&mut self, open: &Open, t: &TypeDie) {
         let params = t.first as usize..(t.first + t.n) as usize;
-        let key_of = |w: &Self| {
-            let mut m = shape::func_proto(w.mark(t.ty));
-            for p in &w.unit.params[params.clone()] {
-                m.item(p.name.to_bits(), 0, w.mark(p.ty));
-            }
+        let key_of = |_: &Self| {
+            let mut m = open.mix();
             m.words(u64::from(t.flag), u64::from(t.n));
             m.done()
         };
         let seen = self.recall(key_of, |w| {
-            let ret = w.child(t.ty);
-            let mut m = shape::func_proto(ret);
-            for n in params.clone() {
-                let p = w.unit.params[n];
-                let ty = w.child(p.ty);
-                shape::param(&mut m, w.text.hash(p.name), ty);
+            let mut m = open.mix();
+            if w.repeats {
+                m = shape::func_proto(w.child(t.ty));
+                for n in params.clone() {
+                    let p = w.unit.params[n];
+                    let ty = w.child(p.ty);
+                    shape::param(&mut m, w.text.hash(p.name), ty);
+                }
             }
             if t.flag {
                 shape::param(&mut m, name_hash(b""), Hash::VOID);
@@ -1321,7 +1187,7 @@ impl<'f, 's> Worker<'f, 's> {
             words.clear();
             let ret = w.child_node(t.ty);
             words.extend([ret.raw(), t.n + u32::from(t.flag)]);
-            for n in params.clone() {
+            for n in params {
                 let p = w.unit.params[n];
                 put_str(&mut words, p.name);
                 let node = w.child_node(p.ty);
@@ -1338,7 +1204,7 @@ impl<'f, 's> Worker<'f, 's> {
             w.words = words;
             seen
         });
-        self.set(i, seen);
+        self.set(open.i, seen);
     }
 
     /// The node of a function's prototype, which is emitted only if the function is. A variable list ends in a

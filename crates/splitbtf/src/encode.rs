@@ -332,6 +332,7 @@ impl<'f> File<'f> {
             let mut w = Worker::new(text, self.options.features, self.base, &store);
             w.typedefs_by_name = self.typedefs_by_name;
             w.repeats = repeats(n_units);
+            w.alone = threads == 1 && !w.repeats;
             let mut judge = Judge::default();
             let mut out = WorkerOut {
                 cus: Vec::new(),

@@ -201,7 +201,7 @@ impl Store {
         name_no: u32,
         build: impl FnOnce(&mut Vec<u32>),
     ) -> (NodeId, u32) {
-        let s = (hash.b as usize) & ((1 << self.bits) - 1);
+        let s = self.shard_of(hash);
         let mut guard = lock(&self.shards[s]);
         let shard = &mut *guard;
         let found = shard
@@ -215,25 +215,7 @@ impl Store {
                 i
             }
             None => {
-                let i = shard.nodes.len() as u32;
-                let off = shard.words.len() as u32;
-                build(&mut shard.words);
-                let is_name = matches!(
-                    kind,
-                    NodeKind::StructName | NodeKind::UnionName | NodeKind::EnumName
-                );
-                let name_no = if is_name {
-                    self.names.fetch_add(1, Ordering::Relaxed)
-                } else {
-                    name_no
-                };
-                shard.nodes.push(Node {
-                    hash,
-                    key,
-                    name_no,
-                    off,
-                    kind,
-                });
+                let i = self.push(shard, hash, key, kind, name_no, build);
                 let nodes = &shard.nodes;
                 shard
                     .table
@@ -243,6 +225,58 @@ impl Store {
         };
         let name_no = shard.nodes[i as usize].name_no;
         (NodeId::store(i << self.bits | s as u32), name_no)
+    }
+
+    /// Makes a node of a hash that has none, as the only worker there is knows. No node is found by [`Self::intern`] in
+    /// the same phase that came this way.
+    pub(crate) fn add(
+        &self,
+        hash: Hash,
+        key: Key,
+        kind: NodeKind,
+        name_no: u32,
+        build: impl FnOnce(&mut Vec<u32>),
+    ) -> (NodeId, u32) {
+        let s = self.shard_of(hash);
+        let mut shard = lock(&self.shards[s]);
+        let i = self.push(&mut shard, hash, key, kind, name_no, build);
+        let name_no = shard.nodes[i as usize].name_no;
+        (NodeId::store(i << self.bits | s as u32), name_no)
+    }
+
+    fn shard_of(&self, hash: Hash) -> usize {
+        (hash.b as usize) & ((1 << self.bits) - 1)
+    }
+
+    fn push(
+        &self,
+        shard: &mut Shard,
+        hash: Hash,
+        key: Key,
+        kind: NodeKind,
+        name_no: u32,
+        build: impl FnOnce(&mut Vec<u32>),
+    ) -> u32 {
+        let i = shard.nodes.len() as u32;
+        let off = shard.words.len() as u32;
+        build(&mut shard.words);
+        let is_name = matches!(
+            kind,
+            NodeKind::StructName | NodeKind::UnionName | NodeKind::EnumName
+        );
+        let name_no = if is_name {
+            self.names.fetch_add(1, Ordering::Relaxed)
+        } else {
+            name_no
+        };
+        shard.nodes.push(Node {
+            hash,
+            key,
+            name_no,
+            off,
+            kind,
+        });
+        i
     }
 
     /// Ends the shared phase.
@@ -268,8 +302,15 @@ pub(crate) struct Frozen {
 }
 
 impl Frozen {
-    /// Back to the shared phase; ids stay.
-    pub(crate) fn thaw(self) -> Store {
+    /// Back to the shared phase; ids stay, and all nodes are found by their hashes.
+    pub(crate) fn thaw(mut self) -> Store {
+        for Shard { table, nodes, .. } in &mut self.shards {
+            table.clear();
+            let hash = |&i: &u32| nodes[i as usize].hash.a;
+            for i in 0..nodes.len() as u32 {
+                table.insert_unique(hash(&i), i, hash);
+            }
+        }
         Store {
             shards: self.shards.into_iter().map(Mutex::new).collect(),
             bits: self.bits,

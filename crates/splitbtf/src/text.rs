@@ -78,6 +78,9 @@ impl<'f> Text<'f> {
 
     #[inline(never)]
     fn long_hash(&self, s: Str) -> u64 {
+        if s.is_none() {
+            return crate::shape::anonymous();
+        }
         match self.sections.rest(s).and_then(btf_builder::c_name_hash) {
             Some((h, _)) => h,
             None => crate::shape::name_hash(self.bytes(s)),

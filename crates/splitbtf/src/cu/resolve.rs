@@ -1,0 +1,335 @@
+//! The order in which a unit's types are hashed: each behind what it refers to.
+//!
+//! Compilers write a type's DIE before those of the types that it refers to about as often as behind them. A type that
+//! needs another one waits on a stack, with its own hash as far as that has come, so that no member is looked at twice.
+
+use dwarf_reader::{Member, Str, TypeDie, TypeRef, TypeTag};
+
+use super::{Cycle, OPEN_NO, Worker};
+use crate::shape::{self, Hash, Mix, Tag};
+use crate::store::{NO_NAME, NodeId, NodeKind, put_str};
+
+/// A struct's or union's members on their way into its content hash, as long as BTF can hold them as they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    m: Mix,
+    /// No member is further than that, in bits.
+    most: u64,
+    last: u64,
+    widths: u32,
+    plain: bool,
+}
+
+impl Layout {
+    /// `head` has taken in what [`shape::composite`] does.
+    pub(super) fn new(t: &TypeDie, head: Mix) -> Self {
+        let most = if t.tag == TypeTag::Union {
+            0
+        } else {
+            t.size.saturating_mul(8).min(u64::from(u32::MAX))
+        };
+        Self {
+            m: head,
+            most,
+            last: 0,
+            widths: 0,
+            plain: t.size <= u64::from(u32::MAX) && t.n <= 0xffff,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn add(&mut self, x: &Member, name: u64, ty: Hash) {
+        let width = if x.bit_size == u32::MAX {
+            0
+        } else {
+            x.bit_size
+        };
+        self.widths |= width;
+        self.plain &= self.last <= x.bit_off && x.bit_off <= self.most && ty != Hash::VOID;
+        self.last = x.bit_off;
+        shape::member(&mut self.m, name, x.bit_off as u32, width, ty);
+    }
+
+    /// The content hash, and whether there are bitfields; `None` if BTF cannot hold the members as they are.
+    pub(super) fn done(self, n: usize) -> Option<(Hash, bool)> {
+        let most = if self.widths == 0 {
+            u64::MAX
+        } else {
+            0xff_ffff
+        };
+        let plain = self.plain && self.widths <= 255 && self.last <= most;
+        let bitfields = self.widths != 0;
+        plain.then(|| (shape::composite_end(self.m, n, bitfields), bitfields))
+    }
+}
+
+/// A type that waits for one that it refers to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Open {
+    pub(super) i: u32,
+    /// The reference to go on with: what the type itself refers to, then its items.
+    next: u32,
+    /// Of a struct or union, its content so far, or its key in files whose types are remembered by those; of a
+    /// subroutine only the hash under way counts.
+    layout: Layout,
+}
+
+impl Open {
+    /// The hash that was under way.
+    pub(super) fn mix(&self) -> Mix {
+        self.layout.m
+    }
+
+    /// The content of a struct or union.
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Whether a member is so far from the start that there is no room for its width in one word.
+    pub(super) fn is_far(&self) -> bool {
+        self.layout.last >> 32 != 0
+    }
+}
+
+impl Worker<'_, '_> {
+    /// Hashes a type and, first, all that it needs hashed.
+    #[inline]
+    pub(super) fn resolve(&mut self, i: u32) -> Result<(), Cycle> {
+        if self.reference(i) {
+            return Ok(());
+        }
+        let mut open = self.open(i);
+        match self.missing(&mut open) {
+            None => {
+                self.finish(&open);
+                Ok(())
+            }
+            Some(child) => self.resolve_from(open, child),
+        }
+    }
+
+    /// As [`Self::resolve`], for a type that `child` is missing of.
+    fn resolve_from(&mut self, mut top: Open, mut child: u32) -> Result<(), Cycle> {
+        self.stack.clear();
+        loop {
+            if !self.reference(child) {
+                self.locals[top.i as usize].name_no = OPEN_NO;
+                if self.locals[child as usize].name_no == OPEN_NO {
+                    return Err(Cycle {
+                        off: self.unit.types[child as usize].off,
+                        what: Cycle::NAMELESS,
+                    });
+                }
+                self.stack.push(top);
+                top = self.open(child);
+            }
+            child = loop {
+                if let Some(child) = self.missing(&mut top) {
+                    break child;
+                }
+                self.finish(&top);
+                match self.stack.pop() {
+                    Some(parent) => top = parent,
+                    None => return Ok(()),
+                }
+            };
+        }
+    }
+
+    fn open(&self, i: u32) -> Open {
+        let t = &self.unit.types[i as usize];
+        let mark = self.marks[i as usize];
+        let head = match t.tag {
+            TypeTag::Struct | TypeTag::Union => {
+                let tag = if t.tag == TypeTag::Union {
+                    Tag::Union
+                } else {
+                    Tag::Struct
+                };
+                if self.repeats {
+                    let mut m = Mix::new(tag);
+                    m.item(t.size, u64::from(t.n), mark);
+                    m
+                } else {
+                    let name = if mark == Hash::NONE {
+                        shape::anonymous()
+                    } else {
+                        mark.a
+                    };
+                    shape::composite(tag, name, u32::try_from(t.size).unwrap_or(u32::MAX))
+                }
+            }
+            _ => Mix::new(Tag::FuncProto),
+        };
+        Open {
+            i,
+            next: 0,
+            layout: Layout::new(t, head),
+        }
+    }
+
+    /// Takes references into a type's hash until there is one that has to be hashed first.
+    #[inline]
+    fn missing(&self, open: &mut Open) -> Option<u32> {
+        let t = &self.unit.types[open.i as usize];
+        match t.tag {
+            TypeTag::Struct | TypeTag::Union if !t.declaration => self.missing_member(t, open),
+            TypeTag::Subroutine => self.missing_param(t, open),
+            // Numbers and enums refer to nothing that has to be hashed.
+            TypeTag::Base | TypeTag::Enum | TypeTag::Unsupported => None,
+            _ => {
+                let missing = |r: TypeRef| {
+                    self.target(r)
+                        .filter(|&j| self.marks[j as usize] == Hash::NONE)
+                };
+                // A stub of a type unit leads to the type by its origin, if that is not itself.
+                let stub = t.declaration && self.marks[open.i as usize] == Hash::NONE;
+                let origin = if stub { t.origin } else { TypeRef::NONE };
+                missing(t.ty).or_else(|| missing(origin).filter(|&j| j != open.i))
+            }
+        }
+    }
+
+    #[inline]
+    fn missing_member(&self, t: &TypeDie, open: &mut Open) -> Option<u32> {
+        // Kept at hand while the members pass by.
+        let mut layout = open.layout;
+        let mut next = open.next as usize;
+        let members = &self.unit.members[t.first as usize..][..t.n as usize];
+        let mut missing = None;
+        while let Some(x) = members.get(next) {
+            let mark = match self.target(x.ty) {
+                Some(j) => match self.marks[j as usize] {
+                    Hash::NONE => {
+                        missing = Some(j);
+                        break;
+                    }
+                    mark => mark,
+                },
+                None => Hash::VOID,
+            };
+            if self.repeats {
+                layout.last |= x.bit_off;
+                let place = x.bit_off | u64::from(x.bit_size) << 32;
+                layout.m.item(x.name.to_bits(), place, mark);
+            } else {
+                layout.add(x, self.text.hash(x.name), mark);
+            }
+            next += 1;
+        }
+        open.layout = layout;
+        open.next = next as u32;
+        missing
+    }
+
+    #[inline]
+    fn missing_param(&self, t: &TypeDie, open: &mut Open) -> Option<u32> {
+        let m = &mut open.layout.m;
+        if open.next == 0 {
+            let ret = self.mark(t.ty);
+            if ret == Hash::NONE {
+                return self.target(t.ty);
+            }
+            m.child(ret);
+            open.next = 1;
+        }
+        let params = &self.unit.params[t.first as usize..][..t.n as usize];
+        for p in params.get(open.next as usize - 1..).unwrap_or_default() {
+            let mark = match self.target(p.ty) {
+                Some(j) => match self.marks[j as usize] {
+                    Hash::NONE => return Some(j),
+                    mark => mark,
+                },
+                None => Hash::VOID,
+            };
+            open.next += 1;
+            let name = if self.repeats {
+                p.name.to_bits()
+            } else {
+                self.text.hash(p.name)
+            };
+            shape::param(m, name, mark);
+        }
+        None
+    }
+
+    /// Finishes a pointer, a qualifier or a typedef with a name, if what it refers to is hashed.
+    #[inline]
+    pub(super) fn reference(&mut self, i: u32) -> bool {
+        let t = &self.unit.types[i as usize];
+        match t.tag {
+            TypeTag::Pointer => self.refer(i, Tag::Ptr, NodeKind::Ptr),
+            TypeTag::Const => self.refer(i, Tag::Const, NodeKind::Const),
+            TypeTag::Volatile => self.refer(i, Tag::Volatile, NodeKind::Volatile),
+            TypeTag::Restrict => self.refer(i, Tag::Restrict, NodeKind::Restrict),
+            TypeTag::Typedef if !t.name.is_none() => {
+                self.refer(i, Tag::Typedef, NodeKind::Typedef)
+            }
+            _ => false,
+        }
+    }
+
+    /// As [`Self::reference`], for a type that becomes one of this kind.
+    pub(super) fn refer(&mut self, i: u32, tag: Tag, kind: NodeKind) -> bool {
+        let TypeDie {
+            ty, name, order, ..
+        } = self.unit.types[i as usize];
+        let target = self.target(ty);
+        let mark = target.map_or(Hash::VOID, |j| self.marks[j as usize]);
+        if mark == Hash::NONE {
+            return false;
+        }
+        let key_of = |_: &Self| match kind {
+            NodeKind::Typedef => shape::typedef(name.to_bits(), mark),
+            _ => shape::reference(tag, mark),
+        };
+        let seen = self.recall(key_of, |w| {
+            let content = target.map_or(Hash::VOID, |j| w.content(j));
+            let hash = match kind {
+                NodeKind::Typedef => shape::typedef(w.text.hash(name), content),
+                _ => shape::reference(tag, content),
+            };
+            if let Some(seen) = w.find(hash) {
+                return seen;
+            }
+            let node = target.map_or(NodeId::VOID, |j| w.node_of(j));
+            let key = w.key(order);
+            w.intern(hash, key, kind, NO_NAME, |words| {
+                if kind == NodeKind::Typedef {
+                    put_str(words, name);
+                }
+                words.push(node.raw());
+            })
+        });
+        if kind == NodeKind::Typedef && self.typedefs_by_name {
+            self.locals[i as usize].name_no = NO_NAME;
+            self.locals[i as usize].def = seen.node;
+        } else {
+            self.set(i, seen);
+        }
+        true
+    }
+
+    /// The members of a struct or union that BTF can hold as they are, as places of names, offsets in bits, widths and
+    /// nodes.
+    pub(super) fn put_members(&mut self, t: &TypeDie, words: &mut Vec<u32>) {
+        for n in t.first..t.first + t.n {
+            let x = self.unit.members[n as usize];
+            let node = self.child_node(x.ty);
+            put_member(words, x.name, x.bit_off as u32, x.bit_size, node);
+        }
+    }
+}
+
+/// One member of a record; a width of `u32::MAX` is none.
+pub(super) fn put_member(words: &mut Vec<u32>, name: Str, bit_off: u32, width: u32, node: NodeId) {
+    let width = if width == u32::MAX { 0 } else { width };
+    let name = name.to_bits();
+    words.extend([
+        name as u32,
+        (name >> 32) as u32,
+        bit_off,
+        width,
+        node.raw(),
+    ]);
+}
