@@ -325,7 +325,8 @@ impl Places {
         // Hardly two types share 4 bytes. Where that would take much memory, a few more steps do no harm.
         self.shift = if span < 4 << 20 { 2 } else { 5 };
         self.last.clear();
-        self.last.resize((span >> self.shift) as usize + 1, u32::MAX);
+        self.last
+            .resize((span >> self.shift) as usize + 1, u32::MAX);
     }
 
     /// Types come in ascending order.
@@ -919,10 +920,15 @@ impl Unit {
                     let idx = self.open_plain_type(tag, local_off, plain, &d);
                     if !ab.has_children {
                         self.end_plain_type(idx, 0, 0);
-                    } else if let Some(frame) =
-                        self.plain_children(&cx, abbrevs, tag, idx, &mut cur, relocate, die)?
-                    {
-                        self.frames.push(frame);
+                    } else {
+                        let mut run = Run {
+                            cx: &cx,
+                            cur: &mut cur,
+                            relocate,
+                            die,
+                        };
+                        let rest = self.plain_children(abbrevs, tag, idx, &mut run)?;
+                        self.frames.extend(rest);
                     }
                     continue;
                 }
@@ -1130,84 +1136,50 @@ impl Unit {
     #[inline(always)]
     fn plain_children<'d, const BE: bool, R: Relocate>(
         &mut self,
-        cx: &Context<'d>,
         abbrevs: &Abbrevs,
         tag: TypeTag,
         idx: usize,
-        cur: &mut Cursor<'d, BE>,
-        relocate: &mut R,
-        die: &mut u64,
+        run: &mut Run<'_, 'd, BE, R>,
     ) -> Result<Option<Frame>, ErrorKind> {
-        let class = match tag {
-            TypeTag::Struct | TypeTag::Union => Class::Member,
-            TypeTag::Enum => Class::Enumerator,
-            TypeTag::Array => Class::Subrange,
-            _ => Class::Param,
-        };
-        let first = match class {
-            Class::Member => self.members.len(),
-            Class::Enumerator => self.enumerators.len(),
-            Class::Param => self.params.len(),
-            _ => 0,
-        };
-        let mut n = 0;
-        loop {
-            let code = cur.data.get(cur.pos).copied().unwrap_or(u8::MAX);
-            if code == 0 {
-                cur.pos += 1;
-                self.end_plain_type(idx, first, if class == Class::Subrange { 0 } else { n });
-                return Ok(None);
-            }
-            let plain = match abbrevs.get(u64::from(code)) {
-                Some(ab) if code < 0x80 && ab.class == class => ab.plain.as_ref(),
-                _ => None,
-            };
-            let Some(plain) = plain else { break };
-            // Products of several dimensions are for the general way.
-            if class == Class::Subrange && n > 0 {
-                break;
-            }
-            let at = cur.pos;
-            *die = at as u64;
-            cur.pos += 1;
-            let Some(d) = cx.plain(plain, cur, relocate, &mut self.met.short)? else {
-                cur.pos = at;
-                break;
-            };
-            match class {
-                Class::Member => self.members.push(d.member()),
-                Class::Enumerator => self.enumerators.push(Enumerator {
-                    name: d.name,
-                    value: d.number,
-                }),
-                Class::Param => self.params.push(ProtoParam {
-                    name: d.name,
-                    ty: d.ty,
-                }),
-                _ => {
-                    let t = &mut self.types[idx];
-                    t.size = u64::from(elements(
-                        (plain.numbered && !plain.count).then_some(d.number),
-                        plain.count.then_some(d.number),
-                    ));
-                    t.flag = true;
+        let short = &mut self.met.short;
+        // What comes behind may have items of the same kind that end before: then these wait on the stack.
+        let (first, n, ended, items) = match tag {
+            TypeTag::Struct | TypeTag::Union => {
+                let first = self.members.len();
+                let ended = members(&mut self.members, abbrevs, run, short)?;
+                let (n, items) = (self.members.len() - first, self.open_members.len());
+                if !ended {
+                    self.open_members.extend(self.members.drain(first..));
                 }
+                (first, n, ended, items)
             }
-            n += 1;
-        }
-        // What comes next may have items of the same kind that end before.
-        let items = match class {
-            Class::Member => self.open_members.len(),
-            Class::Enumerator => self.open_enumerators.len(),
-            _ => self.open_params.len(),
+            TypeTag::Enum => {
+                let first = self.enumerators.len();
+                let ended = enumerators(&mut self.enumerators, abbrevs, run, short)?;
+                let (n, items) = (self.enumerators.len() - first, self.open_enumerators.len());
+                if !ended {
+                    self.open_enumerators
+                        .extend(self.enumerators.drain(first..));
+                }
+                (first, n, ended, items)
+            }
+            TypeTag::Array => {
+                let ended = dimension(&mut self.types[idx], abbrevs, run, short)?;
+                (0, 0, ended, self.open_params.len())
+            }
+            _ => {
+                let first = self.params.len();
+                let ended = params(&mut self.params, abbrevs, run, short)?;
+                let (n, items) = (self.params.len() - first, self.open_params.len());
+                if !ended {
+                    self.open_params.extend(self.params.drain(first..));
+                }
+                (first, n, ended, items)
+            }
         };
-        match class {
-            Class::Member => self.open_members.extend(self.members.drain(first..)),
-            Class::Enumerator => self
-                .open_enumerators
-                .extend(self.enumerators.drain(first..)),
-            Class::Param => self.open_params.extend(self.params.drain(first..)),
-            _ => {}
+        if ended {
+            self.end_plain_type(idx, first, n);
+            return Ok(None);
         }
         Ok(Some(Frame {
             kind: FrameKind::Type,
@@ -1544,6 +1516,146 @@ impl Unit {
     }
 }
 
+/// What reading one DIE after the other goes on with.
+struct Run<'r, 'd, const BE: bool, R> {
+    cx: &'r Context<'d>,
+    cur: &'r mut Cursor<'d, BE>,
+    relocate: &'r mut R,
+    /// Section offset of the DIE at hand, for errors.
+    die: &'r mut u64,
+}
+
+/// What stands next among the children of a type.
+enum Child<'a> {
+    /// A DIE of the usual form and of the class that was asked for.
+    Plain(&'a Plain, PlainDie),
+    /// The end, which is passed.
+    End,
+    /// Anything else, which is not.
+    Other,
+}
+
+impl<'d, const BE: bool, R: Relocate> Run<'_, 'd, BE, R> {
+    #[inline(always)]
+    fn child<'a>(
+        &mut self,
+        class: Class,
+        abbrevs: &'a Abbrevs,
+        short: &mut ShortStrings,
+    ) -> Result<Child<'a>, ErrorKind> {
+        let at = self.cur.pos;
+        let Some(&code) = self.cur.data.get(at) else {
+            return Ok(Child::Other);
+        };
+        if code == 0 {
+            self.cur.pos += 1;
+            return Ok(Child::End);
+        }
+        let plain = match abbrevs.get(u64::from(code)) {
+            Some(ab) if code < 0x80 && ab.class == class => ab.plain.as_ref(),
+            _ => None,
+        };
+        let Some(plain) = plain else {
+            return Ok(Child::Other);
+        };
+        *self.die = at as u64;
+        self.cur.pos += 1;
+        match self.cx.plain(plain, self.cur, self.relocate, short)? {
+            Some(die) => Ok(Child::Plain(plain, die)),
+            None => {
+                self.cur.pos = at;
+                Ok(Child::Other)
+            }
+        }
+    }
+}
+
+// Functions of their own, so that what each of these loops needs stays in registers.
+
+/// Reads members; false if something else comes before the end.
+#[inline(never)]
+fn members<const BE: bool, R: Relocate>(
+    members: &mut Vec<Member>,
+    abbrevs: &Abbrevs,
+    run: &mut Run<'_, '_, BE, R>,
+    short: &mut ShortStrings,
+) -> Result<bool, ErrorKind> {
+    loop {
+        match run.child(Class::Member, abbrevs, short)? {
+            Child::Plain(_, die) => members.push(die.member()),
+            Child::End => return Ok(true),
+            Child::Other => return Ok(false),
+        }
+    }
+}
+
+/// As [`members`].
+#[inline(never)]
+fn enumerators<const BE: bool, R: Relocate>(
+    enumerators: &mut Vec<Enumerator>,
+    abbrevs: &Abbrevs,
+    run: &mut Run<'_, '_, BE, R>,
+    short: &mut ShortStrings,
+) -> Result<bool, ErrorKind> {
+    loop {
+        match run.child(Class::Enumerator, abbrevs, short)? {
+            Child::Plain(_, die) => enumerators.push(Enumerator {
+                name: die.name,
+                value: die.number,
+            }),
+            Child::End => return Ok(true),
+            Child::Other => return Ok(false),
+        }
+    }
+}
+
+/// As [`members`].
+#[inline(never)]
+fn params<const BE: bool, R: Relocate>(
+    params: &mut Vec<ProtoParam>,
+    abbrevs: &Abbrevs,
+    run: &mut Run<'_, '_, BE, R>,
+    short: &mut ShortStrings,
+) -> Result<bool, ErrorKind> {
+    loop {
+        match run.child(Class::Param, abbrevs, short)? {
+            Child::Plain(_, die) => params.push(ProtoParam {
+                name: die.name,
+                ty: die.ty,
+            }),
+            Child::End => return Ok(true),
+            Child::Other => return Ok(false),
+        }
+    }
+}
+
+/// Reads the only dimension of an array; false if it is not the only one, or of another form.
+#[inline(never)]
+fn dimension<const BE: bool, R: Relocate>(
+    array: &mut TypeDie,
+    abbrevs: &Abbrevs,
+    run: &mut Run<'_, '_, BE, R>,
+    short: &mut ShortStrings,
+) -> Result<bool, ErrorKind> {
+    match run.child(Class::Subrange, abbrevs, short)? {
+        Child::Plain(plain, die) => {
+            let number = plain.numbered.then_some(die.number);
+            let (bound, count) = if plain.count {
+                (None, number)
+            } else {
+                (number, None)
+            };
+            array.size = u64::from(elements(bound, count));
+            array.flag = true;
+        }
+        Child::End => return Ok(true),
+        Child::Other => return Ok(false),
+    }
+    let ended = run.cur.data.get(run.cur.pos) == Some(&0);
+    run.cur.pos += usize::from(ended);
+    Ok(ended)
+}
+
 /// Elements of an array's dimension, by its bound or count.
 fn elements(upper_bound: Option<u64>, count: Option<u64>) -> u32 {
     match (upper_bound, count) {
@@ -1802,14 +1914,14 @@ impl<'d> Context<'d> {
         short: &mut ShortStrings,
     ) -> Result<Option<PlainDie>, ErrorKind> {
         let mut name = Str::NONE;
-        let mut at = *cur;
+        let mut start = cur.pos;
         if plain.string {
-            name = self.short_name(at.pos, short);
+            name = self.short_name(start, short);
+            let mut at = *cur;
             at.skip_short_cstr()?;
+            start = at.pos;
         }
-        let start = at.pos;
-        let window = self.window(cur.data, start);
-        let Some(window) = window else {
+        let Some(window) = cur.data.get(start..).and_then(|d| d.first_chunk()) else {
             return Ok(None);
         };
         if let Some(place) = plain.name {
@@ -1837,11 +1949,6 @@ impl<'d> Context<'d> {
             ty,
             number: plain.implicit | number_at::<BE>(window, plain.number, plain.mask),
         }))
-    }
-
-    #[inline(always)]
-    fn window(&self, data: &'d [u8], start: usize) -> Option<&'d [u8; Plain::WINDOW]> {
-        data.get(start..)?.first_chunk()
     }
 
     /// A reference within the unit, as an offset from the start of the group.

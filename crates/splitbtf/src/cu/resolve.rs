@@ -262,9 +262,7 @@ impl Worker<'_, '_> {
             TypeTag::Const => self.refer(i, Tag::Const, NodeKind::Const),
             TypeTag::Volatile => self.refer(i, Tag::Volatile, NodeKind::Volatile),
             TypeTag::Restrict => self.refer(i, Tag::Restrict, NodeKind::Restrict),
-            TypeTag::Typedef if !t.name.is_none() => {
-                self.refer(i, Tag::Typedef, NodeKind::Typedef)
-            }
+            TypeTag::Typedef if !t.name.is_none() => self.refer(i, Tag::Typedef, NodeKind::Typedef),
             _ => false,
         }
     }
@@ -325,11 +323,5 @@ impl Worker<'_, '_> {
 pub(super) fn put_member(words: &mut Vec<u32>, name: Str, bit_off: u32, width: u32, node: NodeId) {
     let width = if width == u32::MAX { 0 } else { width };
     let name = name.to_bits();
-    words.extend([
-        name as u32,
-        (name >> 32) as u32,
-        bit_off,
-        width,
-        node.raw(),
-    ]);
+    words.extend([name as u32, (name >> 32) as u32, bit_off, width, node.raw()]);
 }
