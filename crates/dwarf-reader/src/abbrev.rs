@@ -5,7 +5,12 @@
 //! each declaration becomes a short program: runs of attributes whose size is fixed and whose value nobody
 //! wants are one [`Action::Skip`], and a DIE without any wanted attribute is often a single addition.
 
+use std::hash::BuildHasher;
+use std::ops::Range;
+
+use foldhash::fast::FixedState;
 use gimli::constants as c;
+use hashbrown::HashTable;
 
 use crate::cursor::Cursor;
 use crate::error::ErrorKind;
@@ -257,8 +262,44 @@ pub(crate) struct Abbrevs {
     /// By code, as long as codes are dense (all compilers count from 1).
     dense: Vec<Option<Abbrev>>,
     sparse: Vec<(u64, Abbrev)>,
+    /// Of the declarations that `known` has.
     pub(crate) ops: Vec<Op>,
     pub(crate) consts: Vec<i64>,
+    known: Known,
+}
+
+/// Declarations met so far. Each unit has a table of its own, with codes by its own count, but declares little that the
+/// units before it did not.
+#[derive(Debug, Default)]
+struct Known {
+    /// What the forms of the declarations were read by.
+    encoding: Option<Encoding>,
+    table: HashTable<(Range<usize>, Abbrev)>,
+    /// The declarations' bytes, from the tag to the two zeros.
+    bytes: Vec<u8>,
+}
+
+impl Known {
+    /// All is forgotten between two tables once there are more operations than that; a kernel has some thousand.
+    const MOST_OPS: usize = 1 << 14;
+
+    fn find(&self, hash: u64, declaration: &[u8]) -> Option<&Abbrev> {
+        let same = |(range, _): &(Range<usize>, Abbrev)| self.bytes[range.clone()] == *declaration;
+        self.table.find(hash, same).map(|(_, abbrev)| abbrev)
+    }
+
+    fn add(&mut self, hash: u64, declaration: &[u8], abbrev: Abbrev) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(declaration);
+        let bytes = &self.bytes;
+        let entry = (start..bytes.len(), abbrev);
+        self.table
+            .insert_unique(hash, entry, |(range, _)| hash_of(&bytes[range.clone()]));
+    }
+}
+
+fn hash_of(declaration: &[u8]) -> u64 {
+    FixedState::default().hash_one(declaration)
 }
 
 /// What the size of a form depends on.
@@ -299,7 +340,7 @@ impl Abbrevs {
         }
     }
 
-    /// Reads the table at `off` of `.debug_abbrev`, reusing this one's memory.
+    /// Reads the table at `off` of `.debug_abbrev`, reusing this one's memory and what it knows.
     pub(crate) fn read<const BE: bool>(
         &mut self,
         section: &[u8],
@@ -308,8 +349,13 @@ impl Abbrevs {
     ) -> Result<(), ErrorKind> {
         self.dense.clear();
         self.sparse.clear();
-        self.ops.clear();
-        self.consts.clear();
+        if self.known.encoding != Some(encoding) || self.ops.len() > Known::MOST_OPS {
+            self.known.encoding = Some(encoding);
+            self.known.table.clear();
+            self.known.bytes.clear();
+            self.ops.clear();
+            self.consts.clear();
+        }
         let bad = || ErrorKind::BadAbbrev(off);
         let start = usize::try_from(off).map_err(|_| bad())?;
         let mut cur = Cursor::<BE>::new(section, start, ".debug_abbrev");
@@ -318,10 +364,19 @@ impl Abbrevs {
             if code == 0 {
                 return Ok(());
             }
-            let abbrev = self.read_one(&mut cur, encoding).map_err(|e| match e {
-                ErrorKind::UnexpectedEnd(_) => bad(),
-                e => e,
-            })?;
+            let start = cur.pos;
+            skip_declaration(&mut cur).map_err(|_| bad())?;
+            let declaration = &section[start..cur.pos];
+            let hash = hash_of(declaration);
+            let abbrev = match self.known.find(hash, declaration) {
+                Some(abbrev) => abbrev.clone(),
+                None => {
+                    let mut cur = Cursor::<BE>::new(section, start, ".debug_abbrev");
+                    let abbrev = self.read_one(&mut cur, encoding)?;
+                    self.known.add(hash, declaration, abbrev.clone());
+                    abbrev
+                }
+            };
             if code <= MAX_DENSE {
                 let i = code as usize;
                 if self.dense.len() <= i {
@@ -417,6 +472,22 @@ impl Abbrevs {
                 n: n as u16,
             });
             *pending -= n;
+        }
+    }
+}
+
+/// Moves from a declaration's tag to behind the zeros that end it.
+fn skip_declaration<const BE: bool>(cur: &mut Cursor<'_, BE>) -> Result<(), ErrorKind> {
+    cur.uleb()?;
+    cur.u8()?;
+    loop {
+        let attr = cur.uleb()?;
+        let form = cur.uleb()?;
+        if attr == 0 && form == 0 {
+            return Ok(());
+        }
+        if form == u64::from(c::DW_FORM_implicit_const.0) {
+            cur.sleb()?;
         }
     }
 }

@@ -229,6 +229,7 @@ pub(crate) struct Captured {
 /// Judges the functions of one unit after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
+    places: Places,
     infos: Vec<ParamInfo>,
     candidates: Vec<Candidate>,
     matches: Vec<u64>,
@@ -237,6 +238,34 @@ pub(crate) struct Judge {
     pub(crate) wanted: Vec<u32>,
     pub(crate) captured: Vec<Captured>,
     pub(crate) states: Vec<State>,
+}
+
+/// The groups of names by the places of these: an inline function of a header comes again in each unit.
+#[derive(Debug, Default)]
+struct Places(Vec<(u64, Option<u32>)>);
+
+impl Places {
+    /// Two for each name that a kernel's headers give to inline functions.
+    const SLOTS: usize = 1 << 13;
+
+    #[inline]
+    fn group(
+        &mut self,
+        functions: &Functions<'_>,
+        text: &crate::text::Text<'_>,
+        name: Str,
+    ) -> Option<u32> {
+        if self.0.is_empty() {
+            self.0.resize(Self::SLOTS, (Str::NONE.to_bits(), None));
+        }
+        let place = name.to_bits();
+        let spread = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let slot = &mut self.0[spread as usize % Self::SLOTS];
+        if slot.0 != place {
+            *slot = (place, functions.find(text.bytes(name)));
+        }
+        slot.1
+    }
 }
 
 const DW_CC_NOCALL: u8 = 3;
@@ -304,7 +333,12 @@ impl Judge {
                 continue;
             }
             let name = name_of(&w.unit, f);
-            let Some(group) = functions.find(w.text.bytes(name)) else {
+            let group = if w.repeats {
+                self.places.group(functions, &w.text, name)
+            } else {
+                functions.find(w.text.bytes(name))
+            };
+            let Some(group) = group else {
                 continue;
             };
             let range = func.first as usize..(func.first + func.n) as usize;
