@@ -30,11 +30,19 @@ impl<T: Pod> Blob<T> {
     }
 
     /// The section as a vector, copied first if it is shared.
+    #[inline]
     pub(crate) fn to_mut(&mut self) -> &mut Vec<T> {
+        if self.shared.is_some() {
+            self.unshare();
+        }
+        &mut self.own
+    }
+
+    #[cold]
+    fn unshare(&mut self) {
         if let Some(bytes) = self.shared.take() {
             self.own = cast(&bytes).to_vec();
         }
-        &mut self.own
     }
 }
 

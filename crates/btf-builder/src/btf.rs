@@ -8,7 +8,9 @@ use crate::error::{Error, Result};
 use crate::filter::FoundStrs;
 use crate::find::Caches;
 use crate::id::TypeId;
-use crate::kind::{MAX_NAME_OFFSET, MAX_TYPE_ID, MAX_VLEN, MAX_VLEN_24, info_kind, info_vlen};
+use crate::kind::{
+    Kind, MAX_NAME_OFFSET, MAX_TYPE_ID, MAX_VLEN, MAX_VLEN_24, info_kind, info_vlen,
+};
 use crate::layout::KindLayout;
 use crate::strings::StrIndex;
 use crate::view::Type;
@@ -190,6 +192,13 @@ impl Btf {
     /// Number of own types, without void and without the base's.
     pub fn n_own_types(&self) -> u32 {
         self.index.len() as u32
+    }
+
+    /// Number of own types of a known kind.
+    pub fn n_own_of_kind(&self, kind: Kind) -> usize {
+        let types = &*self.types;
+        let is_of_kind = |&&at: &&u32| info_kind(types[at as usize + 1]) == kind.as_u32();
+        self.index.iter().filter(is_of_kind).count()
     }
 
     /// Id of the first own type: 1 without a base.
@@ -452,24 +461,86 @@ impl Btf {
                 need: 3,
             });
         };
-        let need = Self::record_len(self.effective_layout(), info, id)?;
+        let need = self.record_len_within_limits(info, id)?;
         if need != words.len() as u64 {
             return Err(Error::BadRecordLen {
                 len: words.len(),
                 need,
             });
         }
-        if info_vlen(info) > self.limits.max_vlen {
-            return Err(Error::TooManyElements(u64::from(info_vlen(info))));
-        }
         self.append(words);
         Ok(id)
     }
 
+    /// Appends records that stand back to back, as [`push_raw`](Self::push_raw) does each. Where there are no own types
+    /// yet, `records` itself becomes their memory.
+    ///
+    /// # Errors
+    /// As [`push_raw`](Self::push_raw), for the first record that is at fault; the BTF is unchanged then.
+    pub fn push_records(&mut self, records: Vec<u32>) -> Result<()> {
+        let n_before = self.index.len();
+        let at_fault = self.index_records(&records);
+        if at_fault.is_err() {
+            self.index.truncate(n_before);
+            return at_fault;
+        }
+        if self.types.is_empty() {
+            self.types = records.into();
+        } else {
+            self.types.to_mut().extend_from_slice(&records);
+        }
+        self.forget_names();
+        Ok(())
+    }
+
+    /// Indexes records that are about to be appended.
+    fn index_records(&mut self, records: &[u32]) -> Result<()> {
+        let mut at = self.types.len();
+        let mut rest = records;
+        while !rest.is_empty() {
+            let id = self.next_id_at(at)?;
+            let &[_, info, _, ..] = rest else {
+                return Err(Error::BadRecordLen {
+                    len: rest.len(),
+                    need: 3,
+                });
+            };
+            let need = self.record_len_within_limits(info, id)?;
+            let len = rest.len();
+            rest = usize::try_from(need)
+                .ok()
+                .and_then(|need| rest.get(need..))
+                .ok_or(Error::BadRecordLen { len, need })?;
+            self.index.push(at as u32);
+            at += need as usize;
+        }
+        Ok(())
+    }
+
+    /// Words that the record of a type to be added takes.
+    #[inline]
+    fn record_len_within_limits(&self, info: u32, id: TypeId) -> Result<u64> {
+        let len = match Self::known_record_len(info) {
+            Some(len) => len,
+            None => Self::unknown_record_len(self.effective_layout(), info, id)?,
+        };
+        if info_vlen(info) > self.limits.max_vlen {
+            return Err(Error::TooManyElements(u64::from(info_vlen(info))));
+        }
+        Ok(len)
+    }
+
     /// The id the next own type gets, if the limits allow one more.
+    #[inline]
     pub(crate) fn next_id(&self) -> Result<TypeId> {
+        self.next_id_at(self.types.len())
+    }
+
+    /// [`Self::next_id`] of a type whose record starts at word `at`.
+    #[inline]
+    fn next_id_at(&self, at: usize) -> Result<TypeId> {
         let id = u64::from(self.start_id) + self.index.len() as u64;
-        if id > u64::from(self.limits.max_type_id) || self.types.len() > u32::MAX as usize {
+        if id > u64::from(self.limits.max_type_id) || at > u32::MAX as usize {
             return Err(Error::TooManyTypes(id));
         }
         Ok(TypeId(id as u32))

@@ -42,21 +42,16 @@ impl EmitOpts {
 }
 
 pub(crate) fn put_words(out: &mut Vec<u8>, words: &[u32], endian: Endian) {
+    if endian == Endian::NATIVE {
+        out.extend_from_slice(bytemuck::cast_slice(words));
+        return;
+    }
     let start = out.len();
     out.resize(start + words.len() * 4, 0);
-    // Both loops compile to wide copies, which pushing byte by byte does not.
+    // This compiles to wide copies, which pushing byte by byte does not.
     let (chunks, _) = out[start..].as_chunks_mut::<4>();
-    match endian {
-        Endian::Little => {
-            for (chunk, word) in chunks.iter_mut().zip(words) {
-                *chunk = word.to_le_bytes();
-            }
-        }
-        Endian::Big => {
-            for (chunk, word) in chunks.iter_mut().zip(words) {
-                *chunk = word.to_be_bytes();
-            }
-        }
+    for (chunk, word) in chunks.iter_mut().zip(words) {
+        *chunk = word.swap_bytes().to_ne_bytes();
     }
 }
 

@@ -23,8 +23,7 @@ pub fn name_hash(s: &[u8]) -> u64 {
     }
     let mut padded = [0; 16];
     padded[..n].copy_from_slice(s);
-    let x = u64::from_le_bytes(*padded.first_chunk().unwrap_or(&[0; 8]));
-    let y = u64::from_le_bytes(*padded.last_chunk().unwrap_or(&[0; 8]));
+    let (x, y) = words(&padded);
     short_name_hash(x, y, n)
 }
 
@@ -34,19 +33,32 @@ fn short_name_hash(x: u64, y: u64, n: usize) -> u64 {
 }
 
 fn long_name_hash(s: &[u8]) -> u64 {
-    let n = s.len();
-    let word = |i: usize| {
-        let mut w = [0u8; 8];
-        w.copy_from_slice(&s[i..i + 8]);
-        u64::from_le_bytes(w)
-    };
     let mut seed = K2;
-    let mut i = 0;
-    while i + 16 < n {
-        seed = fold(word(i) ^ seed, word(i + 8) ^ K1);
-        i += 16;
+    // The last block, whole or not, is that of `long_name_end`.
+    for block in s[..s.len() - 1].as_chunks().0 {
+        seed = long_name_block(seed, words(block));
     }
-    short_name_hash(word(n - 16) ^ seed, word(n - 8) ^ seed.rotate_left(32), n)
+    long_name_end(seed, s)
+}
+
+/// Takes in 16 bytes of a long name that are not its last.
+#[inline(always)]
+fn long_name_block(seed: u64, (x, y): (u64, u64)) -> u64 {
+    fold(x ^ seed, y ^ K1)
+}
+
+/// Takes in the last 16 bytes of a long name, of which some may be known already.
+#[inline(always)]
+fn long_name_end(seed: u64, s: &[u8]) -> u64 {
+    let (x, y) = words(s.last_chunk().unwrap_or(&[0; 16]));
+    short_name_hash(x ^ seed, y ^ seed.rotate_left(32), s.len())
+}
+
+/// The halves of a block, first bytes lowest.
+#[inline(always)]
+fn words(block: &[u8; 16]) -> (u64, u64) {
+    let n = u128::from_le_bytes(*block);
+    (n as u64, (n >> 64) as u64)
 }
 
 /// A word with a bit set for each zero byte; bits above the lowest may be false.
@@ -55,45 +67,124 @@ fn zeros(w: u64) -> u64 {
     w.wrapping_sub(0x0101_0101_0101_0101) & !w & 0x8080_8080_8080_8080
 }
 
+/// Keeps the bytes before the zero that `zeros` found first.
+#[inline(always)]
+fn before(z: u64) -> u64 {
+    (z & z.wrapping_neg()).wrapping_sub(1) >> 7
+}
+
+/// How many bytes are before the first zero of a block; `None` if there is no zero.
+#[inline(always)]
+fn name_end((x, y): (u64, u64)) -> Option<usize> {
+    let (zx, zy) = (zeros(x), zeros(y));
+    if zx != 0 {
+        Some(zx.trailing_zeros() as usize / 8)
+    } else if zy != 0 {
+        Some(8 + zy.trailing_zeros() as usize / 8)
+    } else {
+        None
+    }
+}
+
 /// Hash and length of the NUL-terminated name at the start of `s`, if that is short and there are 16 bytes to read:
 /// finds the end of the name and hashes it in a handful of instructions.
 #[inline(always)]
 pub fn short_c_name_hash(s: &[u8]) -> Option<(u64, usize)> {
-    let head: &[u8; 16] = s.first_chunk()?;
-    let x = u64::from_le_bytes(*head.first_chunk()?);
-    let y = u64::from_le_bytes(*head.last_chunk()?);
+    let (x, y) = words(s.first_chunk()?);
     let (zx, zy) = (zeros(x), zeros(y));
-    // Keeps the bytes before the zero.
-    let before = |z: u64| (z & z.wrapping_neg()).wrapping_sub(1) >> 7;
+    let n = name_end((x, y))?;
     if zx != 0 {
-        let n = zx.trailing_zeros() as usize / 8;
         Some((short_name_hash(x & before(zx), 0, n), n))
-    } else if zy != 0 {
-        let n = 8 + zy.trailing_zeros() as usize / 8;
-        Some((short_name_hash(x, y & before(zy), n), n))
     } else {
-        None
+        Some((short_name_hash(x, y & before(zy), n), n))
     }
 }
 
 /// Hash and length of the NUL-terminated name at the start of `s`; `None` if there is no NUL.
 #[inline]
 pub fn c_name_hash(s: &[u8]) -> Option<(u64, usize)> {
-    if let Some(found) = short_c_name_hash(s) {
-        return Some(found);
+    short_c_name_hash(s).or_else(|| long_c_name_hash(s))
+}
+
+/// [`c_name_hash`] of what [`short_c_name_hash`] is not for.
+fn long_c_name_hash(s: &[u8]) -> Option<(u64, usize)> {
+    let mut seed = K2;
+    let mut start = 0;
+    while let Some(&[ref block @ .., next]) = s[start..].first_chunk::<17>() {
+        let block = words(block);
+        let n = match name_end(block) {
+            Some(n) => n,
+            None if next == 0 => 16,
+            None => {
+                seed = long_name_block(seed, block);
+                start += 16;
+                continue;
+            }
+        };
+        let name = &s[..start + n];
+        let hash = if start == 0 {
+            name_hash(name)
+        } else {
+            long_name_end(seed, name)
+        };
+        return Some((hash, name.len()));
     }
-    let mut n = 0;
-    // Names are too short for a call into a vectorised search to pay.
-    for chunk in s.as_chunks::<8>().0 {
-        let z = zeros(u64::from_le_bytes(*chunk));
-        if z != 0 {
-            n += z.trailing_zeros() as usize / 8;
-            return Some((name_hash(&s[..n]), n));
-        }
-        n += 8;
-    }
-    n += memchr::memchr(0, &s[n..])?;
+    // Close to the end of the section.
+    let n = start + memchr::memchr(0, &s[start..])?;
     Some((name_hash(&s[..n]), n))
+}
+
+/// A name that stands in a string section, ended by a NUL, with its hash: what [`Btf::intern_name`] takes.
+///
+/// [`Btf::intern_name`]: crate::Btf::intern_name
+#[derive(Clone, Copy, Debug)]
+pub struct CName<'a> {
+    /// The section from the start of the name on.
+    section: &'a [u8],
+    len: usize,
+    hash: u64,
+}
+
+impl<'a> CName<'a> {
+    /// The name at the start of `section`; `None` if no NUL follows.
+    #[inline(always)]
+    pub fn first_of(section: &'a [u8]) -> Option<Self> {
+        let (hash, len) = c_name_hash(section)?;
+        Some(Self { section, len, hash })
+    }
+
+    /// The name without its NUL.
+    #[inline(always)]
+    pub fn bytes(&self) -> &'a [u8] {
+        &self.section[..self.len]
+    }
+
+    /// [`name_hash`] of the name.
+    #[inline(always)]
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The first 16 bytes of the name and of what follows, unless it stands too close to the section's end: always the
+    /// same number, which can be looked at all at once.
+    #[inline(always)]
+    pub fn block(&self) -> Option<&'a [u8; 16]> {
+        self.section.first_chunk()
+    }
+
+    /// Appends the name with its NUL.
+    #[inline(always)]
+    pub(crate) fn append_to(&self, strings: &mut Vec<u8>) {
+        let end = strings.len() + self.len + 1;
+        match self.section.first_chunk::<32>() {
+            // A copy of fixed size beats a call, and what is too much of it is soon written over.
+            Some(block) if self.len < block.len() => {
+                strings.extend_from_slice(block);
+                strings.truncate(end);
+            }
+            _ => strings.extend_from_slice(&self.section[..=self.len]),
+        }
+    }
 }
 
 /// Calls `f` with the start, the length and the hash of each NUL-terminated name of a section.
@@ -140,8 +231,7 @@ fn hash_within(section: &[u8], start: usize, n: usize) -> u64 {
             let keep = |n: usize| {
                 if n >= 8 { u64::MAX } else { (1 << (8 * n)) - 1 }
             };
-            let x = u64::from_le_bytes(*head.first_chunk().unwrap_or(&[0; 8]));
-            let y = u64::from_le_bytes(*head.last_chunk().unwrap_or(&[0; 8]));
+            let (x, y) = words(head);
             short_name_hash(x & keep(n), y & keep(n.saturating_sub(8)), n)
         }
         _ => name_hash(&section[start..start + n]),

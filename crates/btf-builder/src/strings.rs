@@ -11,7 +11,7 @@ use crate::btf::Btf;
 use crate::error::{Error, Result};
 use crate::ext::BtfExt;
 use crate::id::StrOff;
-use crate::name::{c_name_hash, for_each_c_name, name_hash};
+use crate::name::{CName, c_name_hash, for_each_c_name, name_hash};
 use crate::visit::strs_of_mut;
 
 /// Offsets of one section's strings, by content: a table with linear probing, from which nothing is ever removed. A
@@ -86,25 +86,51 @@ impl StrIndex {
         if self.slots.is_empty() {
             return None;
         }
-        (self.slots[self.slot(section, hash, s)] as u32).checked_sub(1)
+        self.local(self.slot(section, hash, s))
+    }
+
+    /// Where the string of a slot is; `None` if the slot is free.
+    #[inline]
+    fn local(&self, at: usize) -> Option<u32> {
+        (self.slots[at] as u32).checked_sub(1)
     }
 
     /// Adds the string at `local`, which is `s`, unless an equal one is there.
     #[inline]
     pub(crate) fn insert(&mut self, section: &[u8], hash: Hash32, s: &[u8], local: u32) {
-        if self.used >= self.slots.len() / 8 * 7 {
-            self.grow();
-        }
-        let at = self.slot(section, hash, s);
+        let at = self.slot_with_room(section, hash, s);
         if self.slots[at] == 0 {
-            self.slots[at] = u64::from(hash.0) << 32 | u64::from(local + 1);
-            self.used += 1;
+            self.fill(at, hash, local);
+        }
+    }
+
+    /// [`Self::slot`], after making room.
+    #[inline]
+    fn slot_with_room(&mut self, section: &[u8], hash: Hash32, s: &[u8]) -> usize {
+        if self.used >= self.slots.len() / 8 * 7 {
+            self.grow((self.slots.len() * 2).max(16));
+        }
+        self.slot(section, hash, s)
+    }
+
+    /// Puts the string at `local` into a free slot that [`Self::slot`] gave for it.
+    #[inline]
+    fn fill(&mut self, at: usize, hash: Hash32, local: u32) {
+        self.slots[at] = u64::from(hash.0) << 32 | u64::from(local + 1);
+        self.used += 1;
+    }
+
+    /// Makes room for so many more strings.
+    fn reserve(&mut self, n: usize) {
+        let slots = ((self.used + n) / 7 * 8 + 8).next_power_of_two();
+        if slots > self.slots.len() {
+            self.grow(slots);
         }
     }
 
     #[cold]
-    fn grow(&mut self) {
-        let mut slots = vec![0; (self.slots.len() * 2).max(16)];
+    fn grow(&mut self, n_slots: usize) {
+        let mut slots = vec![0; n_slots];
         let mask = slots.len() - 1;
         for &slot in self.slots.iter().filter(|&&slot| slot != 0) {
             let mut at = (slot >> 32) as usize & mask;
@@ -201,20 +227,23 @@ impl Btf {
     }
 
     fn find_hashed(&self, hash: Hash32, s: &[u8]) -> Option<StrOff> {
-        if let Some(base) = &self.base {
-            let found = match &self.base_strs {
-                Some(strs) if strs.covers(s) => strs.find(&base.strings, hash, s),
-                _ => base.find_hashed(hash, s),
-            };
-            if found.is_some() {
-                return found;
-            }
+        if let Some(found) = self.find_in_base(hash, s) {
+            return Some(found);
         }
         let index = self
             .str_index
             .get_or_init(|| StrIndex::build(&self.strings));
         let local = index.find(&self.strings, hash, s)?;
         Some(StrOff(self.start_str_off + local))
+    }
+
+    #[inline]
+    fn find_in_base(&self, hash: Hash32, s: &[u8]) -> Option<StrOff> {
+        let base = self.base.as_ref()?;
+        match &self.base_strs {
+            Some(strs) if strs.covers(s) => strs.find(&base.strings, hash, s),
+            _ => base.find_hashed(hash, s),
+        }
     }
 
     /// The offset of `s`, which is appended to the own section unless it is
@@ -224,15 +253,47 @@ impl Btf {
     /// [`Error::NulInString`]; [`Error::StringsTooBig`] if the string would
     /// start past [`Limits::max_str_off`](crate::Limits::max_str_off).
     pub fn intern_str(&mut self, s: &[u8]) -> Result<StrOff> {
-        if s.is_empty() {
-            return Ok(StrOff::EMPTY);
-        }
         if memchr::memchr(0, s).is_some() {
             return Err(Error::NulInString);
         }
-        let hash = Hash32::of(name_hash(s));
-        if let Some(off) = self.find_hashed(hash, s) {
+        self.intern(Hash32::of(name_hash(s)), s, |strings| {
+            strings.extend_from_slice(s);
+            strings.push(0);
+        })
+    }
+
+    /// [`intern_str`](Self::intern_str) of a name whose end and hash are known.
+    ///
+    /// # Errors
+    /// [`Error::StringsTooBig`] as there.
+    #[inline]
+    pub fn intern_name(&mut self, name: CName<'_>) -> Result<StrOff> {
+        self.intern(Hash32::of(name.hash()), name.bytes(), |strings| {
+            name.append_to(strings);
+        })
+    }
+
+    /// The offset of `s`, which is not there yet if `append` is called.
+    #[inline]
+    fn intern(
+        &mut self,
+        hash: Hash32,
+        s: &[u8],
+        append: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<StrOff> {
+        if s.is_empty() {
+            return Ok(StrOff::EMPTY);
+        }
+        if let Some(off) = self.find_in_base(hash, s) {
             return Ok(off);
+        }
+        let Some(index) = self.str_index.get_mut() else {
+            self.str_index = StrIndex::build(&self.strings).into();
+            return self.intern(hash, s, append);
+        };
+        let at = index.slot_with_room(&self.strings, hash, s);
+        if let Some(local) = index.local(at) {
+            return Ok(StrOff(self.start_str_off + local));
         }
         let local = self.strings.len();
         // The end must be addressable too: a split BTF continues there.
@@ -241,13 +302,19 @@ impl Btf {
         if start > u64::from(self.limits.max_str_off) || end > u64::from(u32::MAX) {
             return Err(Error::StringsTooBig(start));
         }
-        let strings = self.strings.to_mut();
-        strings.extend_from_slice(s);
-        strings.push(0);
-        if let Some(index) = self.str_index.get_mut() {
-            index.insert(&self.strings, hash, s, local as u32);
-        }
+        append(self.strings.to_mut());
+        index.fill(at, hash, local as u32);
         Ok(StrOff(start as u32))
+    }
+
+    /// Reserves room for `n` more own strings of `bytes` bytes in all, NULs included.
+    pub fn reserve_strs(&mut self, n: usize, bytes: usize) {
+        self.strings.to_mut().reserve(bytes);
+        self.str_index
+            .get_or_init(|| StrIndex::build(&self.strings));
+        if let Some(index) = self.str_index.get_mut() {
+            index.reserve(n);
+        }
     }
 
     /// The own string section: NUL-terminated strings back to back.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use btf_builder::{
-    Btf, EmitOpts, Endian, Error, FuncLinkage, FwdKind, HDR_LEN, HDR_LEN_LAYOUT, IntEncoding, Kind,
-    Limits, StrOff, TypeId, VarLinkage,
+    Btf, CName, EmitOpts, Endian, Error, FuncLinkage, FwdKind, HDR_LEN, HDR_LEN_LAYOUT,
+    IntEncoding, Kind, Limits, StrOff, TypeId, VarLinkage,
 };
 
 /// One type of each kind, in kind order where elements allow.
@@ -374,6 +374,93 @@ fn members_that_kind_flag_cannot_hold_are_refused() {
     bad(btf.add_field("a", int, 0x20, 3));
     bad(btf.add_field("b", int, 1, 0));
     bad(btf.add_field("c", int, 0, 256));
+}
+
+#[test]
+fn records_are_pushed_together_as_one_by_one() {
+    let all = every_kind(Endian::Little);
+    let mut one_by_one = Btf::new_empty(Endian::Little);
+    let mut together = one_by_one.clone();
+    for times in 1..=2 {
+        for ty in all.own_types() {
+            one_by_one.push_raw(ty.words()).unwrap();
+        }
+        together.push_records(all.type_words().to_vec()).unwrap();
+        assert_eq!(together.n_own_types(), times * all.n_own_types());
+        assert_eq!(together.type_words(), one_by_one.type_words());
+        assert_eq!(together.type_index(), one_by_one.type_index());
+    }
+    let funcs = all.own_types().filter(|ty| ty.kind() == Kind::Func).count();
+    assert_eq!(together.n_own_of_kind(Kind::Func), 2 * funcs);
+}
+
+#[test]
+fn records_with_one_at_fault_leave_the_btf_as_it_was() {
+    let mut btf = every_kind(Endian::Little);
+    let before = (btf.type_words().to_vec(), btf.type_index().to_vec());
+    let ptr = [0, btf_builder::make_info(Kind::Ptr, 0, false), 0];
+    let proto = btf_builder::make_info(Kind::FuncProto, 1, false);
+    let unknown = Error::UnknownKind {
+        id: TypeId(btf.n_types() + 1),
+        kind: 20,
+    };
+    for (bad, error) in [
+        (
+            &[0, proto, 0, 0][..],
+            Error::BadRecordLen { len: 4, need: 5 },
+        ),
+        (&[0, 2 << 24], Error::BadRecordLen { len: 2, need: 3 }),
+        (&[0, 20 << 24, 0], unknown),
+        (
+            &[0, 4 << 24 | 0x1_0000, 4],
+            Error::TooManyElements(0x1_0000),
+        ),
+    ] {
+        assert_eq!(btf.push_records([&ptr, bad].concat()), Err(error));
+        assert_eq!(
+            (btf.type_words(), btf.type_index()),
+            (&before.0[..], &before.1[..])
+        );
+    }
+    btf.set_limits(btf.limits().with_max_type_id(btf.n_types()));
+    let error = Error::TooManyTypes(u64::from(btf.n_types()) + 1);
+    assert_eq!(btf.push_records([ptr, ptr].concat()), Err(error));
+    assert_eq!(btf.push_records(ptr.to_vec()), Ok(()));
+}
+
+#[test]
+fn names_of_a_section_are_interned_as_any_string() {
+    let names: Vec<String> = (0..70)
+        .map(|n| "abcdefg"[..1 + n % 7].repeat(n / 7 + 1))
+        .collect();
+    let section: Vec<u8> = names.join("\0").into_bytes();
+    let mut expected = Btf::new_empty(Endian::Little);
+    let mut btf = expected.clone();
+    btf.reserve_strs(3, 0);
+    let mut start = 0;
+    for name in &names {
+        let off = expected.intern_str(name.as_bytes()).unwrap();
+        match CName::first_of(&section[start..]) {
+            Some(found) => {
+                assert_eq!(found.bytes(), name.as_bytes());
+                assert_eq!(found.hash(), btf_builder::name_hash(name.as_bytes()));
+                assert_eq!(btf.intern_name(found), Ok(off));
+                assert_eq!(btf.intern_name(found), Ok(off), "again");
+            }
+            None => {
+                assert_eq!(
+                    start + name.len(),
+                    section.len(),
+                    "only the last has no NUL"
+                );
+                assert_eq!(btf.intern_str(name.as_bytes()), Ok(off));
+            }
+        }
+        start += name.len() + 1;
+    }
+    assert_eq!(btf.strings(), expected.strings());
+    let empty = CName::first_of(b"\0abc\0").unwrap();
+    assert_eq!(btf.intern_name(empty), Ok(StrOff::EMPTY));
 }
 
 #[test]
