@@ -52,10 +52,9 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// What the result itself tells; sizes, times and skipped functions are still to come.
     fn of(encoded: &Encoded) -> Self {
-        let is_function = |ty: &btf_builder::Type<'_>| ty.kind() == Kind::Func;
         Self {
             types: u64::from(encoded.btf.n_own_types()),
-            functions: encoded.btf.own_types().filter(is_function).count() as u64,
+            functions: encoded.btf.n_own_of_kind(Kind::Func) as u64,
             no_dwarf: encoded.no_dwarf,
             warnings: encoded.diags.iter().map(ToString::to_string).collect(),
             ..Self::default()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use btf_builder::{Btf, Kind, make_info};
+use btf_builder::{Btf, CName, Kind, make_info};
 use dwarf_reader::{At, Str};
 use elf_io::Elf;
 
@@ -12,7 +12,7 @@ use crate::encode::Emitted;
 use crate::error::ErrorKind;
 use crate::features::Features;
 use crate::func::Functions;
-use crate::ident::{is_identifier, is_section_name};
+use crate::ident::{is_c_identifier, is_identifier, is_section_name};
 use crate::kfunc::{ArenaTypes, Kfuncs, mark_arena};
 use crate::store::{Key, NodeId, NodeKind, Place, UNROOTED, get_str};
 use crate::text::Text;
@@ -31,16 +31,21 @@ pub(crate) struct Assembly<'a, 'f> {
     pub(crate) ids: Ids,
 }
 
-/// BTF ids of nodes.
+/// BTF ids of nodes, 0 where a node has none.
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
     store: Vec<u32>,
     copies: Vec<u32>,
 }
 
-const NO_ID: u32 = u32::MAX;
-
 impl Ids {
+    fn new(n_store: usize, n_copies: usize) -> Self {
+        Self {
+            store: vec![0; n_store],
+            copies: vec![0; n_copies],
+        }
+    }
+
     fn set(&mut self, node: NodeId, id: u32) {
         match node.place() {
             Place::Store(i) => self.store[i as usize] = id,
@@ -50,56 +55,78 @@ impl Ids {
     }
 
     /// The BTF id that a reference to `node` becomes, 0 if it has none.
+    #[inline]
     fn get(&self, g: Ground<'_>, copies: &Copies, node: NodeId) -> u32 {
-        let mut node = node;
-        // Typedefs that are looked through; a chain longer than this is no compiler's.
-        for _ in 0..64 {
-            match node.place() {
-                Place::Base(id) => return id,
-                Place::BaseName(no) => return base_name_id(g, no),
-                Place::Store(i) => {
-                    let n = g.store.node(i);
-                    let is_name = matches!(
-                        n.kind,
-                        NodeKind::StructName | NodeKind::UnionName | NodeKind::EnumName
-                    );
-                    if is_name && let Some(def) = g.definition(n.name_no) {
-                        return self.store[def as usize];
-                    }
-                    match self.store[i as usize] {
-                        NO_ID if n.kind == NodeKind::Typedef => {
-                            node = NodeId::from_raw(g.store.record(i)[2]);
-                        }
-                        NO_ID => return 0,
-                        id => return id,
-                    }
+        match node.place() {
+            Place::Base(id) => id,
+            Place::BaseName(no) => base_name_id(g, no),
+            Place::Store(i) => self.store[i as usize],
+            Place::Copy(c) => match copies.fates[c as usize] {
+                Fate::Base(id) => id,
+                Fate::Copy(c) => self.copies[c as usize],
+            },
+        }
+    }
+
+    /// Gives nodes without a record of their own the ids of what they stand for: names those of definitions, and
+    /// typedefs that BTF cannot name those of what they lead to.
+    fn resolve(&mut self, g: Ground<'_>, copies: &Copies) {
+        let mut typedefs = Vec::new();
+        for (i, node) in g.store.ids() {
+            if node.kind.is_name() {
+                if let Some(def) = g.definition(node.name_no) {
+                    self.store[i as usize] = self.store[def as usize];
                 }
-                Place::Copy(c) => match copies.fates[c as usize] {
-                    Fate::Base(id) => return id,
-                    Fate::Copy(c) => match (self.copies[c as usize], copies.typedef(g, c)) {
-                        (NO_ID, Some((_, target))) => node = target,
-                        (NO_ID, None) => return 0,
-                        (id, _) => return id,
-                    },
-                },
+            } else if node.kind == NodeKind::Typedef && self.store[i as usize] == 0 {
+                typedefs.push(NodeId::store(i));
+            }
+        }
+        let unnumbered = (0..).zip(&self.copies).filter(|(_, id)| **id == 0);
+        typedefs.extend(unnumbered.map(|(c, _)| NodeId::copy(c)));
+        for node in typedefs {
+            self.set(node, self.behind_typedefs(g, copies, node));
+        }
+    }
+
+    /// The id of what a typedef without one leads to.
+    fn behind_typedefs(&self, g: Ground<'_>, copies: &Copies, typedef: NodeId) -> u32 {
+        let mut node = typedef;
+        // A chain longer than this is no compiler's.
+        for _ in 0..64 {
+            node = match typedef_of(g, copies, node) {
+                Some((_, target)) => target,
+                None => return 0,
+            };
+            let id = self.get(g, copies, node);
+            if id != 0 {
+                return id;
             }
         }
         0
     }
 }
 
-/// The offset of a string.
-fn string(btf: &mut Btf, text: &Text<'_>, s: Str) -> Result<u32> {
-    if s.is_none() {
-        return Ok(0);
+/// The name of a typedef, and what it leads to; `None` of other nodes.
+#[inline]
+fn typedef_of(g: Ground<'_>, copies: &Copies, node: NodeId) -> Option<(Str, NodeId)> {
+    match node.place() {
+        Place::Store(i) if g.store.node(i).kind == NodeKind::Typedef => {
+            let record = g.store.record(i);
+            Some((get_str(record), NodeId::from_raw(record[2])))
+        }
+        Place::Copy(c) => match copies.fates[c as usize] {
+            Fate::Base(_) => None,
+            Fate::Copy(c) => copies.typedef(g, c),
+        },
+        _ => None,
     }
-    Ok(btf.intern_str(text.bytes(s))?.0)
 }
 
-/// The names of members, parameters, enumerators and types on their way into a BTF.
+/// The names of types, members, parameters and enumerators on their way into a BTF.
 ///
-/// The same few come again and again, and mostly from the same place: the offset that a place got is kept until
-/// another one wants its slot, and neither bytes nor hash are looked at again.
+/// Some come again and again, and mostly from the same place: the offset that a place got is kept until another one
+/// wants its slot, and neither bytes nor hash are looked at again. In a module two of three are new, so that all there
+/// is to know of a name is found out in one pass over it ([`CName`]).
 #[derive(Debug)]
 pub(crate) struct Names {
     /// Names that are no identifiers.
@@ -130,7 +157,7 @@ impl Names {
         if slot.0 == place {
             return Ok(slot.1);
         }
-        let off = self.new_identifier(btf, text.bytes(s))?;
+        let off = self.new_identifier(btf, text, s)?;
         // Bad ones are noted each time.
         if off != 0 {
             self.slots[at] = (place, off);
@@ -138,29 +165,56 @@ impl Names {
         Ok(off)
     }
 
-    fn new_identifier(&mut self, btf: &mut Btf, name: &[u8]) -> Result<u32> {
-        if name.is_empty() {
-            return Ok(0);
+    fn new_identifier(&mut self, btf: &mut Btf, text: &Text<'_>, s: Str) -> Result<u32> {
+        if let Some(name) = c_name(text, s)
+            && is_c_identifier(&name)
+        {
+            return Ok(btf.intern_name(name)?.0);
         }
-        if !is_identifier(name) {
+        let name = text.bytes(s);
+        if is_identifier(name) {
+            return Ok(btf.intern_str(name)?.0);
+        }
+        if !name.is_empty() {
             self.bad.push(name.to_vec());
-            return Ok(0);
         }
-        Ok(btf.intern_str(name)?.0)
+        Ok(0)
     }
 }
 
-/// Writes the BTF record of a node's record ([`crate::store::Shard`] has the layouts).
+/// Whether there is a name that the kernel takes.
+fn is_identifier_at(text: &Text<'_>, s: Str) -> bool {
+    match c_name(text, s) {
+        Some(name) => is_c_identifier(&name),
+        None => is_identifier(text.bytes(s)),
+    }
+}
+
+/// A name that stands in the file; `None` of one that the encoder made up, and of no name.
+#[inline]
+fn c_name<'f>(text: &Text<'f>, s: Str) -> Option<CName<'f>> {
+    text.sections.rest(s).and_then(CName::first_of)
+}
+
+/// The offset of a string.
+fn string(btf: &mut Btf, text: &Text<'_>, s: Str) -> Result<u32> {
+    let off = match c_name(text, s) {
+        Some(name) => btf.intern_name(name),
+        None => btf.intern_str(text.bytes(s)),
+    };
+    Ok(off?.0)
+}
+
+/// Appends the BTF record of a node's record ([`crate::store::Shard`] has the layouts).
 pub(crate) fn write_record(
     btf: &mut Btf,
     text: &Text<'_>,
     names: &mut Names,
     kind: NodeKind,
     r: &[u32],
-    id: &mut dyn FnMut(NodeId) -> u32,
+    mut id: impl FnMut(NodeId) -> u32,
     out: &mut Vec<u32>,
 ) -> Result<()> {
-    out.clear();
     let info = make_info;
     let mut target = |at: usize| id(NodeId::from_raw(r[at]));
     match kind {
@@ -203,6 +257,7 @@ pub(crate) fn write_record(
             let flag = r[4] != 0;
             let name = names.identifier(btf, text, get_str(r))?;
             out.extend([name, info(kind, r[3], flag), r[2]]);
+            out.reserve(r.len() / 5 * 3);
             for m in r[5..].chunks_exact(5) {
                 let name = names.identifier(btf, text, get_str(m))?;
                 let off = if flag { m[3] << 24 | m[2] } else { m[2] };
@@ -213,6 +268,7 @@ pub(crate) fn write_record(
             let name = names.identifier(btf, text, get_str(r))?;
             let wide = r[4] & 1 != 0;
             let signed = r[4] & 2 != 0;
+            let start = out.len();
             out.extend([name, 0, r[2]]);
             let mut n = 0;
             for v in r[5..].chunks_exact(4) {
@@ -227,7 +283,7 @@ pub(crate) fn write_record(
                     out.push(v[3]);
                 }
             }
-            out[1] = info(if wide { Kind::Enum64 } else { Kind::Enum }, n, signed);
+            out[start + 1] = info(if wide { Kind::Enum64 } else { Kind::Enum }, n, signed);
         }
         NodeKind::FuncProto => {
             out.extend([0, info(Kind::FuncProto, r[1], false), target(0)]);
@@ -262,48 +318,99 @@ pub(crate) fn write_record(
     Ok(())
 }
 
+/// Sorts a list by key, keeping the order of what has the same one.
+///
+/// Of 64 bits of a key, which are a CU and a place in it, a module's differ in about 12 and a kernel's in 30, so that
+/// going through the list once for each byte with such bits takes fewer steps than comparing.
+fn sort_by_key<T: Copy>(list: &mut Vec<(Key, T)>) {
+    let Some(&(first, _)) = list.first() else {
+        return;
+    };
+    let differing = list.iter().fold(0, |bits, &(key, _)| bits | (key ^ first));
+    let mut sorted = list.clone();
+    for byte in 0..8 {
+        let digit = |key: Key| (key >> (8 * byte)) as usize & 0xff;
+        if digit(differing) == 0 {
+            continue;
+        }
+        let mut places = [0; 256];
+        for &(key, _) in &*list {
+            places[digit(key)] += 1;
+        }
+        let mut next = 0;
+        for place in &mut places {
+            (*place, next) = (next, next + *place);
+        }
+        for &entry in &*list {
+            let place = &mut places[digit(entry.0)];
+            sorted[*place] = entry;
+            *place += 1;
+        }
+        std::mem::swap(list, &mut sorted);
+    }
+}
+
 impl Assembly<'_, '_> {
     /// All types, in the order in which their DIEs first stand in the file.
     pub(crate) fn types(&mut self) -> Result<()> {
         let g = self.ground;
-        let mut list: Vec<(Key, u64, NodeId)> = Vec::new();
-        self.ids.store = vec![NO_ID; g.store.id_end()];
-        self.ids.copies = vec![NO_ID; self.copies.len()];
+        self.ids = Ids::new(g.store.id_end(), self.copies.len());
+        let list = self.in_file_order();
+        let emitted = self.number(&list);
+        self.ids.resolve(g, self.copies);
+        // A member takes five words of the store and three of BTF, and mostly has a name of its own.
+        let stored: usize = g.store.shards.iter().map(|s| s.words.len()).sum();
+        self.btf.reserve_strs(stored / 4, stored * 2);
+        self.btf.reserve(emitted.len(), 0);
+        let mut words = Vec::with_capacity(stored / 5 * 3 + emitted.len() * 3);
+        for node in emitted {
+            self.build(node, &mut words)?;
+        }
+        self.btf.push_records(words)?;
+        Ok(())
+    }
+
+    /// The nodes that become types.
+    fn in_file_order(&self) -> Vec<NodeId> {
+        let g = self.ground;
         let n_base_names = g.base.map_or(0, |b| b.names().len()) as u32;
+        let mut list: Vec<(Key, NodeId)> = Vec::with_capacity(g.store.id_end());
         for (i, node) in g.store.ids() {
             // Numbers refer to nothing, and so are never copied, even where everything else is.
             let number = matches!(node.kind, NodeKind::Int | NodeKind::Float);
             if node.key == UNROOTED || (g.taint.has(NodeId::store(i)) && !number) {
                 continue;
             }
-            let is_name = matches!(
-                node.kind,
-                NodeKind::StructName | NodeKind::UnionName | NodeKind::EnumName
-            );
+            let is_name = node.kind.is_name();
             if is_name && (node.name_no < n_base_names || g.definition(node.name_no).is_some()) {
                 continue;
             }
-            list.push((node.key, node.hash.a, NodeId::store(i)));
+            list.push((node.key, NodeId::store(i)));
         }
-        list.extend(
-            self.copies
-                .emitted()
-                .map(|(key, c)| (key, u64::from(c), NodeId::copy(c))),
-        );
-        list.sort_unstable();
-        // Typedefs that BTF cannot name are looked through, so that ids are given in two steps.
+        let copies = self.copies.emitted();
+        list.extend(copies.map(|(key, c)| (key, NodeId::copy(c))));
+        sort_by_key(&mut list);
+        // Several types of one DIE.
+        for same in list.chunk_by_mut(|a, b| a.0 == b.0) {
+            if same.len() > 1 {
+                same.sort_unstable_by_key(|&(_, node)| match node.place() {
+                    Place::Store(i) => (g.store.node(i).hash.a, node),
+                    Place::Copy(c) => (u64::from(c), node),
+                    Place::Base(_) | Place::BaseName(_) => (0, node),
+                });
+            }
+        }
+        list.into_iter().map(|(_, node)| node).collect()
+    }
+
+    /// Gives nodes their ids, in order; returns them without the typedefs that BTF cannot name, which are looked
+    /// through.
+    fn number(&mut self, list: &[NodeId]) -> Vec<NodeId> {
         let mut next = self.btf.n_types();
         let mut emitted = Vec::with_capacity(list.len());
-        for &(_, _, node) in &list {
-            let name = match node.place() {
-                Place::Copy(c) => self.copies.typedef(g, c).map(|t| t.0),
-                Place::Store(i) if g.store.node(i).kind == NodeKind::Typedef => {
-                    Some(get_str(g.store.record(i)))
-                }
-                _ => None,
-            };
-            if let Some(name) = name
-                && !is_identifier(self.text.bytes(name))
+        for &node in list {
+            if let Some((name, _)) = typedef_of(self.ground, self.copies, node)
+                && !is_identifier_at(&self.text, name)
             {
                 self.names.bad.push(self.text.bytes(name).to_vec());
                 continue;
@@ -312,51 +419,26 @@ impl Assembly<'_, '_> {
             next += 1;
             emitted.push(node);
         }
-        let mut words = Vec::new();
-        self.btf.reserve(
-            emitted.len(),
-            g.store.shards.iter().map(|s| s.words.len()).sum(),
-        );
-        for node in emitted {
-            self.build(node, &mut words)?;
-            self.btf.push_raw(&words)?;
-        }
-        Ok(())
+        emitted
     }
 
     fn id(&self, node: NodeId) -> u32 {
         self.ids.get(self.ground, self.copies, node)
     }
 
-    /// Writes a node's BTF record.
+    /// Appends a node's BTF record.
     fn build(&mut self, node: NodeId, out: &mut Vec<u32>) -> Result<()> {
         let g = self.ground;
         let (ids, copies) = (&self.ids, self.copies);
         let mut id = |n: NodeId| ids.get(g, copies, n);
+        let (btf, text, names) = (&mut self.btf, &self.text, &mut self.names);
         match node.place() {
             Place::Store(i) => {
                 let (kind, record) = (g.store.node(i).kind, g.store.record(i));
-                write_record(
-                    &mut self.btf,
-                    &self.text,
-                    &mut self.names,
-                    kind,
-                    record,
-                    &mut id,
-                    out,
-                )
+                write_record(btf, text, names, kind, record, id, out)
             }
-            Place::Copy(c) => copies.write(
-                g,
-                c,
-                &mut self.btf,
-                &self.text,
-                &mut self.names,
-                &mut id,
-                out,
-            ),
+            Place::Copy(c) => copies.write(g, c, btf, text, names, &mut id, out),
             Place::Base(id) => {
-                out.clear();
                 let t = g.base.and_then(|b| b.btf().ty(btf_builder::TypeId(id)));
                 out.extend_from_slice(t.map_or(&[][..], |t| t.words()));
                 Ok(())
@@ -394,6 +476,7 @@ impl Assembly<'_, '_> {
             let attributes = kfuncs.attributes(name, self.features);
             let mut proto_id = self.id(proto);
             if !attributes.is_empty() {
+                words.clear();
                 self.build(proto, &mut words)?;
                 mark_arena(&mut self.btf, &mut arena, name, &mut words, attributes)?;
                 proto_id = arena.add(&mut self.btf, &words)?;
@@ -409,6 +492,7 @@ impl Assembly<'_, '_> {
                 Some(id) => id,
                 None => {
                     if proto_id == 0 {
+                        words.clear();
                         self.build(proto, &mut words)?;
                         proto_id = self.btf.push_raw(&words)?.0;
                         self.ids.set(proto, proto_id);
@@ -521,4 +605,29 @@ pub(crate) fn bad_names(
         at: places.get(&name).copied(),
         name: String::from_utf8_lossy(&name).into_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sort_by_key;
+
+    #[test]
+    fn sorting_by_key_is_stable_and_heeds_all_bits() {
+        let mut seed = 1_u64;
+        for n in [0, 1, 2, 100, 3000] {
+            // From keys that differ in one byte to those that differ in all.
+            for shift in [0, 8, 20, 56] {
+                let mut list: Vec<(u64, usize)> = (0..n)
+                    .map(|i| {
+                        seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                        (seed >> shift & !0xff00, i)
+                    })
+                    .collect();
+                let mut expected = list.clone();
+                expected.sort();
+                sort_by_key(&mut list);
+                assert_eq!(list, expected);
+            }
+        }
+    }
 }

@@ -115,10 +115,7 @@ impl<'a> Ground<'a> {
     fn is_name(&self, node: NodeId) -> bool {
         match node.place() {
             Place::BaseName(_) => true,
-            Place::Store(i) => matches!(
-                self.store.node(i).kind,
-                NodeKind::StructName | NodeKind::UnionName | NodeKind::EnumName
-            ),
+            Place::Store(i) => self.store.node(i).kind.is_name(),
             _ => false,
         }
     }
@@ -369,7 +366,7 @@ impl Copies {
         self.var_types.get(&key).copied()
     }
 
-    /// Writes the BTF record of a copy; `id` gives the ids of what it refers to.
+    /// Appends the BTF record of a copy; `id` gives the ids of what it refers to.
     pub(crate) fn write(
         &self,
         g: Ground<'_>,
@@ -390,7 +387,7 @@ impl Copies {
                 match node.place() {
                     Place::Store(i) => {
                         let (kind, record) = (g.store.node(i).kind, g.store.record(i));
-                        write_record(btf, text, names, kind, record, &mut id, out)
+                        write_record(btf, text, names, kind, record, id, out)
                     }
                     Place::Base(n) => {
                         write_base_record(g, n, &mut id, out);
@@ -433,8 +430,8 @@ impl Copies {
                 }),
             };
             self.write(g, c, &mut btf, text, &mut names, &mut id, &mut words)?;
-            btf.push_raw(&words)?;
         }
+        btf.push_records(words)?;
         for i in leaf_order {
             // No identifier starts like this, so that a leaf is like no type but itself.
             let name = btf.intern_str(format!("\u{1}{i}").as_bytes())?.0;
@@ -475,12 +472,7 @@ impl Copies {
     /// Whether a copy can stand for a type: a declaration cannot for a definition.
     fn is_like(&self, g: Ground<'_>, c: u32, btf: &Btf, id: u32) -> bool {
         let is_fwd = match self.recs[c as usize].source {
-            Source::Verbatim { kind, .. } => {
-                matches!(
-                    kind,
-                    NodeKind::StructName | NodeKind::UnionName | NodeKind::EnumName
-                )
-            }
+            Source::Verbatim { kind, .. } => kind.is_name(),
             Source::Shared { node, .. } => g.is_name(node),
         };
         let Some(t) = btf.ty(TypeId(id)) else {
@@ -628,17 +620,17 @@ pub(crate) fn base_name_id(g: Ground<'_>, no: u32) -> u32 {
     }
 }
 
-/// A base type's record, with its references given anew.
+/// Appends a base type's record, with its references given anew.
 fn write_base_record(
     g: Ground<'_>,
     id: u32,
     to: &mut dyn FnMut(NodeId) -> u32,
     out: &mut Vec<u32>,
 ) {
-    out.clear();
     let Some(t) = g.base.and_then(|b| b.btf().ty(TypeId(id))) else {
         return;
     };
+    let start = out.len();
     out.extend_from_slice(t.words());
     let shape = record_shape(t.kind());
     let mut at: BTreeSet<usize> = shape.ids.iter().copied().collect();
@@ -646,7 +638,7 @@ fn write_base_record(
         at.extend((0..t.vlen() as usize).map(|n| shape.elems + n * shape.stride + field));
     }
     for at in at {
-        if let Some(word) = out.get_mut(at)
+        if let Some(word) = out.get_mut(start + at)
             && *word != 0
         {
             *word = to(g.base_node(*word));
@@ -654,9 +646,8 @@ fn write_base_record(
     }
 }
 
-/// A declaration of a name that the base knows.
+/// Appends a declaration of a name that the base knows.
 fn write_base_name(g: Ground<'_>, no: u32, out: &mut Vec<u32>) {
-    out.clear();
     let Some(base) = g.base else { return };
     let Some(t) = base.btf().ty(TypeId(base_name_id(g, no))) else {
         return;

@@ -10,7 +10,7 @@
 
 use crate::base::BaseIndex;
 use crate::cu::NameSet;
-use crate::shape::{self, Tag, name_hash};
+use crate::shape::{self, Tag};
 use crate::store::{Frozen, NO_NAME, NodeId, NodeKind, Place, for_each_ref, get_str};
 use crate::text::Text;
 
@@ -93,16 +93,18 @@ impl Taint {
 
 /// The store's definitions by name number, in ascending order.
 pub(crate) fn definitions(store: &Frozen) -> Vec<(u32, u32)> {
-    let mut defs: Vec<(u32, u32)> = store
+    // As one number each, which are quicker to compare than two.
+    let mut defs: Vec<u64> = store
         .ids()
         .filter(|(_, n)| {
             n.name_no != NO_NAME
                 && matches!(n.kind, NodeKind::Struct | NodeKind::Union | NodeKind::Enum)
         })
-        .map(|(i, n)| (n.name_no, i))
+        .map(|(i, n)| u64::from(n.name_no) << 32 | u64::from(i))
         .collect();
     defs.sort_unstable();
-    defs
+    let both = |def: u64| ((def >> 32) as u32, def as u32);
+    defs.into_iter().map(both).collect()
 }
 
 /// Finds the seeds and what reaches them. `everything`: taint all types, so that all are compared by graph.
@@ -255,7 +257,7 @@ fn clashes(
     let mut structs: Vec<(u64, u32)> = Vec::new();
     for &(no, i) in defs {
         let node = store.node(i);
-        let name = || name_hash(text.bytes(get_str(store.record(i))));
+        let name = || text.hash(get_str(store.record(i)));
         match node.kind {
             NodeKind::Union => unions.push((name(), no)),
             NodeKind::Struct if base.is_none() => structs.push((name(), no)),
@@ -303,10 +305,7 @@ impl Users {
         let mut others = Vec::new();
         let mut name_nodes = vec![None; store.n_names as usize];
         for (i, node) in store.ids() {
-            if matches!(
-                node.kind,
-                NodeKind::StructName | NodeKind::UnionName | NodeKind::EnumName
-            ) {
+            if node.kind.is_name() {
                 name_nodes[node.name_no as usize] = Some(i);
             }
             for_each_ref(node.kind, store.record(i), |r| match r.place() {

@@ -101,6 +101,14 @@ pub(crate) enum NodeKind {
     EnumName,
 }
 
+impl NodeKind {
+    /// Whether a node is the name of a struct, union or enum.
+    #[inline(always)]
+    pub(crate) fn is_name(self) -> bool {
+        matches!(self, Self::StructName | Self::UnionName | Self::EnumName)
+    }
+}
+
 /// Where a node's DIE first stands: CU in the upper half, order within in the lower.
 pub(crate) type Key = u64;
 
@@ -155,6 +163,7 @@ pub(crate) fn get_str(words: &[u32]) -> Str {
 }
 
 impl Shard {
+    #[inline]
     pub(crate) fn record(&self, i: usize) -> &[u32] {
         let start = self.nodes[i].off as usize;
         let end = self
@@ -260,11 +269,7 @@ impl Store {
         let i = shard.nodes.len() as u32;
         let off = shard.words.len() as u32;
         build(&mut shard.words);
-        let is_name = matches!(
-            kind,
-            NodeKind::StructName | NodeKind::UnionName | NodeKind::EnumName
-        );
-        let name_no = if is_name {
+        let name_no = if kind.is_name() {
             self.names.fetch_add(1, Ordering::Relaxed)
         } else {
             name_no
@@ -318,11 +323,13 @@ impl Frozen {
         }
     }
 
+    #[inline]
     pub(crate) fn node(&self, i: u32) -> &Node {
         let (s, n) = self.split(i);
         &self.shards[s].nodes[n]
     }
 
+    #[inline]
     pub(crate) fn record(&self, i: u32) -> &[u32] {
         let (s, n) = self.split(i);
         self.shards[s].record(n)
