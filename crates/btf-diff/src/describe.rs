@@ -128,13 +128,28 @@ fn expr(btf: &Btf, id: TypeId, depth: u32, out: &mut String) {
             out.push_str(&format!(" __tag({})", ty.name_str()));
         }
         Kind::Array => {
-            let array = ty.array().expect("an ARRAY has array data");
-            expr(btf, array.elem, depth - 1, out);
-            out.push_str(&format!("[{}]", array.nelems));
+            let (elem, dimensions) = dimensions(btf, id, depth);
+            expr(btf, elem, depth - 1, out);
+            for n in dimensions {
+                out.push_str(&format!("[{n}]"));
+            }
         }
         Kind::FuncProto => proto(btf, id, "()", depth, out),
         _ => out.push_str(&format!("{} {}", ty.kind(), ty.name_str())),
     }
+}
+
+/// The element of an array that is no array itself, if that is not too deep, and the dimensions, the outermost first.
+pub(crate) fn dimensions(btf: &Btf, mut id: TypeId, depth: u32) -> (TypeId, Vec<u32>) {
+    let mut dimensions = Vec::new();
+    for _ in 0..depth {
+        let Some(array) = btf.ty(id).and_then(|ty| ty.array()) else {
+            break;
+        };
+        dimensions.push(array.nelems);
+        id = array.elem;
+    }
+    (id, dimensions)
 }
 
 /// `struct name`, or the first members where there is no name.

@@ -837,6 +837,15 @@ impl<'p, 'u> Differ<'p, 'u> {
             out.push(format!("{} {} -> {}", at("kind"), lt.kind(), rt.kind()));
             return;
         }
+        if self.is_flattened(l, r) {
+            let [l, r] = [l, r].map(|node| self.describe(node));
+            let what = at("");
+            let colon = if what.is_empty() { "" } else { ": " };
+            out.push(format!(
+                "{what}{colon}`{l}` -> `{r}`, the same array flat and nested"
+            ));
+            return;
+        }
         let mut value = |what: &str, l: &dyn std::fmt::Display, r: &dyn std::fmt::Display| {
             let (l, r) = (l.to_string(), r.to_string());
             if l != r {
@@ -900,6 +909,24 @@ impl<'p, 'u> Differ<'p, 'u> {
                 }
             }
         }
+    }
+
+    /// Whether two arrays are one of several dimensions, as one ARRAY with their product on one side and as an ARRAY of
+    /// ARRAYs on the other.
+    fn is_flattened(&self, l: Node, r: Node) -> bool {
+        let universe = &self.partition.universe;
+        let [l, r] = [l, r].map(|mut node| {
+            let (mut n, mut product) = (0, 1u32);
+            while let Some(array) = self.ty(node).and_then(|ty| ty.array())
+                && n < MAX_DEPTH
+            {
+                n += 1;
+                product = product.wrapping_mul(array.nelems);
+                node = universe.edges(node)[0];
+            }
+            (n, product, self.class(node))
+        });
+        (l.1, l.2) == (r.1, r.2) && l.0 != r.0 && l.0.min(r.0) == 1
     }
 
     fn compare_members(

@@ -49,6 +49,43 @@ fn order_of_types_and_strings_does_not_matter() {
 }
 
 #[test]
+fn an_array_that_one_side_has_flat_is_named_as_that() {
+    let table = |dimensions: &[u32]| {
+        let mut btf = empty();
+        let int = int(&mut btf);
+        let mut ty = int;
+        for &n in dimensions.iter().rev() {
+            ty = btf.add_array(int, ty, n).unwrap();
+        }
+        btf.add_struct("table", 24).unwrap();
+        btf.add_field("rows", ty, 0, 0).unwrap();
+        btf
+    };
+    let changes = |left: &[u32], right: &[u32]| {
+        let diff = compare(&table(left), &table(right));
+        let text = diff.text("l", "r").to_string();
+        assert!(
+            diff.only_left.is_empty() && diff.only_right.is_empty(),
+            "{text}"
+        );
+        diff.changed[0].changes.clone()
+    };
+    assert_eq!(
+        changes(&[6], &[2, 3]),
+        ["member `rows`: `int[6]` -> `int[2][3]`, the same array flat and nested"]
+    );
+    assert_eq!(
+        changes(&[2, 3, 4], &[24]),
+        ["member `rows`: `int[2][3][4]` -> `int[24]`, the same array flat and nested"]
+    );
+    // Arrays of other dimensions are not.
+    for (left, right) in [(&[6][..], &[2, 4][..]), (&[2, 3], &[3, 2])] {
+        let changes = changes(left, right).join("\n");
+        assert!(!changes.contains("same array"), "{changes}");
+    }
+}
+
+#[test]
 fn an_unrolled_cycle_equals_the_cycle() {
     let mut left = empty();
     add_list_node(&mut left, "n");
