@@ -65,6 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                 base,
                 inputs: &modules,
                 out_dir: Some(&scratch.path().join(folder)),
+                arrays: None,
             };
             encode.rows(&binary)
         });

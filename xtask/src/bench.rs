@@ -347,6 +347,7 @@ impl Bench {
                 base: Some(&self.kernel.vmlinux),
                 inputs: &inputs,
                 out_dir: Some(&out_dir),
+                arrays: None,
             };
             let mut command = encode.command(&self.binary);
             let usage = measure::times(|| measure::memory(command.arg("--quiet")))?;
@@ -369,6 +370,7 @@ impl Bench {
             base: Some(&self.kernel.vmlinux),
             inputs: std::slice::from_ref(&self.small),
             out_dir: Some(&out_dir),
+            arrays: None,
         };
         let mut command = encode.command(&self.binary);
         let output = command.args(["--quiet", "--time"]).output()?;
@@ -395,6 +397,7 @@ impl Bench {
                 base: None,
                 inputs: std::slice::from_ref(&self.kernel.vmlinux),
                 out_dir: Some(&self.scratch.path().join("out")),
+                arrays: None,
             };
             let mut command = encode.command(&self.binary);
             command.arg("--quiet").arg(format!("-j{threads}"));
@@ -443,6 +446,7 @@ impl Bench {
                     base,
                     inputs,
                     out_dir: Some(&out_dir),
+                    arrays: None,
                 };
                 measure::memory(encode.command(&self.binary).arg("--quiet"))
             }

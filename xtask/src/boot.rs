@@ -205,6 +205,7 @@ fn encode_stock(kernel: &Kernel, scratch: &Path) -> Result<Subject> {
         base: Some(&kernel.vmlinux),
         inputs: &inputs,
         out_dir: None,
+        arrays: None,
     };
     encode.rows(&binary)?;
     let modules = strip_all(&inputs, &stripped)?;

@@ -13,6 +13,7 @@ use btf_diff::{Diff, DiffOpts, Finding, Partition, Universe};
 use elf_io::{BtfIds, Elf, FileMap};
 use fs_err as fs;
 use serde::Serialize;
+use splitbtf::Arrays;
 
 use crate::causes::{self, Context, Known};
 use crate::encoder::{self, Encode, Row, output_path};
@@ -23,7 +24,8 @@ use crate::text::Table;
 
 /// Compare our BTF of a kernel and its modules with another encoder's.
 ///
-/// Ids, order and strings do not matter. Against the packages' own .BTF, functions, their
+/// Ids, order and strings do not matter; arrays of several dimensions are encoded as the other
+/// encoder does. Against the packages' own .BTF, functions, their
 /// prototypes and decl tags are left out, because the rules for these have changed since it was
 /// made. Each difference is listed with its cause; exit status 1 if one has none.
 #[derive(Debug, clap::Args)]
@@ -119,18 +121,6 @@ fn compare(
     let ours = scratch.join("ours");
     let theirs = scratch.join("theirs");
     fs::create_dir_all(&theirs)?;
-    let encode = |base, inputs| {
-        Encode {
-            base,
-            inputs,
-            out_dir: Some(&ours),
-        }
-        .rows(binary)
-    };
-    let image = [vmlinux.to_owned()];
-    let mut rows = encode(None, &image)?;
-    rows.extend(encode(Some(vmlinux), modules)?);
-
     let reference = |input: &Path, is_module: bool| match against {
         Against::Package => input.to_owned(),
         Against::Folder(folder) => {
@@ -159,6 +149,21 @@ fn compare(
         peer.encode_all(modules, Some(vmlinux), &theirs, at_once, &|| bar.inc(1))?;
         bar.finish_and_clear();
     }
+
+    // Encoders differ in how they write arrays of several dimensions, and everything that holds one would differ.
+    let arrays = Arrays::of(&load(&reference(vmlinux, false), None)?);
+    let encode = |base, inputs| {
+        Encode {
+            base,
+            inputs,
+            out_dir: Some(&ours),
+            arrays: Some(arrays),
+        }
+        .rows(binary)
+    };
+    let image = [vmlinux.to_owned()];
+    let mut rows = encode(None, &image)?;
+    rows.extend(encode(Some(vmlinux), modules)?);
 
     let clock = progress::clock("compare");
     let base = Arc::new(load(vmlinux, None).context("the base of the modules")?);

@@ -158,6 +158,7 @@ fn count_all(root: &Path) -> Result<Vec<(&'static str, u64)>> {
         base: None,
         inputs: std::slice::from_ref(&vmlinux),
         out_dir: Some(scratch.path()),
+        arrays: None,
     };
     let output = base.command(&binary).arg("--quiet").output()?;
     ensure!(output.status.success(), "cannot encode {vmlinux:?}");
@@ -174,6 +175,7 @@ fn count_all(root: &Path) -> Result<Vec<(&'static str, u64)>> {
             base,
             inputs: &inputs,
             out_dir: Some(&dir),
+            arrays: None,
         };
         let mut command = encode.command(&binary);
         command.args(["--quiet", "-j1"]);

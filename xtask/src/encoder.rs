@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
+use splitbtf::Arrays;
 
 /// The folder that this program was built into, above the profile's own.
 pub(crate) fn target_dir() -> PathBuf {
@@ -59,6 +60,8 @@ pub(crate) struct Encode<'a> {
     pub(crate) inputs: &'a [PathBuf],
     /// Where raw BTF goes; `None` to encode in place.
     pub(crate) out_dir: Option<&'a Path>,
+    /// How arrays are encoded, if not as the base has them.
+    pub(crate) arrays: Option<Arrays>,
 }
 
 impl Encode<'_> {
@@ -71,6 +74,12 @@ impl Encode<'_> {
         }
         if let Some(out_dir) = self.out_dir {
             command.arg("--out-dir").arg(out_dir);
+        }
+        if let Some(arrays) = self.arrays {
+            command.arg("--arrays").arg(match arrays {
+                Arrays::Flat => "flat",
+                Arrays::Nested => "nested",
+            });
         }
         command.args(self.inputs);
         command

@@ -43,7 +43,8 @@ impl TypeRef {
 pub struct TypeDie {
     /// `DW_AT_name`.
     pub name: Str,
-    /// `DW_AT_byte_size`; for arrays the product of all dimensions (as u32).
+    /// `DW_AT_byte_size`; for arrays the number of elements: the product of all dimensions (as u32), unless
+    /// [`Unit::nest_arrays`] gave each dimension an array of its own.
     pub size: u64,
     /// Offset of the DIE from the start of the group of units, in bytes.
     pub off: u32,
@@ -231,6 +232,18 @@ struct GnuAnnotation {
     next: u32,
 }
 
+/// A dimension of an array behind its first.
+#[derive(Debug, Clone, Copy)]
+struct Dimension {
+    /// Index in [`Unit::types`].
+    array: u32,
+    /// Product of the dimensions before this one.
+    before: u32,
+    n: u32,
+    /// The array's, while there was nothing to end before it.
+    order: u32,
+}
+
 /// A member in the DWARF 2 to 4 form of bitfields whose storage size is its type's.
 #[derive(Debug, Clone, Copy)]
 struct LegacyBits {
@@ -280,6 +293,8 @@ pub struct Unit {
     open_func_params: Vec<FuncParam>,
     legacy: Vec<LegacyBits>,
     open_legacy: Vec<LegacyBits>,
+    /// In the order of their DIEs.
+    dimensions: Vec<Dimension>,
     annotations: Vec<GnuAnnotation>,
     /// clang's type tags with the pointers that they are children of.
     llvm_tags: Vec<(u32, TypeDie)>,
@@ -560,6 +575,7 @@ impl Unit {
         self.open_func_params.clear();
         self.legacy.clear();
         self.open_legacy.clear();
+        self.dimensions.clear();
         self.annotations.clear();
         self.llvm_tags.clear();
         self.gnu_users.clear();
@@ -580,6 +596,44 @@ impl Unit {
             return if i < self.types.len() { Some(i) } else { None };
         }
         self.places.find(r.0, &self.types)
+    }
+
+    /// Whether an array has several dimensions, and [`Self::nest_arrays`] something to do.
+    pub fn has_dimensions(&self) -> bool {
+        !self.dimensions.is_empty()
+    }
+
+    /// Makes arrays of several dimensions arrays of arrays: what was one type with the product of its dimensions keeps
+    /// the first, and each further one gets a type of its own, without a DIE, that ends just before it.
+    pub fn nest_arrays(&mut self) {
+        let mut dimensions = std::mem::take(&mut self.dimensions);
+        for t in &mut self.types {
+            t.order += dimensions.partition_point(|d| d.order <= t.order) as u32;
+        }
+        for v in &mut self.vars {
+            v.order += dimensions.partition_point(|d| d.order < v.order) as u32;
+        }
+        for (d, before) in dimensions.iter_mut().zip(0..) {
+            d.order += before;
+        }
+        // The innermost first: the next goes between the array and what that led to so far.
+        let of_arrays = dimensions.chunk_by(|a, b| a.array == b.array);
+        for of_array in of_arrays.rev() {
+            for (d, place) in of_array.iter().rev().zip(of_array) {
+                let inner = TypeRef::index(self.types.len());
+                let array = &mut self.types[d.array as usize];
+                let whole = *array;
+                array.size = u64::from(d.before);
+                array.ty = inner;
+                self.types.push(TypeDie {
+                    size: u64::from(d.n),
+                    order: place.order,
+                    ..whole
+                });
+            }
+        }
+        dimensions.clear();
+        self.dimensions = dimensions;
     }
 
     /// The function whose DIE is at this offset from the start of the group.
@@ -1032,7 +1086,16 @@ impl Unit {
                     let t = &mut self.types[top.idx as usize];
                     if t.tag == TypeTag::Array {
                         let n = elements(a.get(Slot::UpperBound), a.get(Slot::Count));
-                        t.size = u64::from((t.size as u32).wrapping_mul(n));
+                        let before = t.size as u32;
+                        if t.flag {
+                            self.dimensions.push(Dimension {
+                                array: top.idx,
+                                before,
+                                n,
+                                order: self.ended,
+                            });
+                        }
+                        t.size = u64::from(before.wrapping_mul(n));
                         t.flag = true;
                     }
                 }

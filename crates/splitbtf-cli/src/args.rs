@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use btf_verify::KernelVersion;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use splitbtf::Arrays;
 use splitbtf::features::Features;
 
 use crate::lang;
@@ -206,6 +207,31 @@ pub(crate) struct RuleArgs {
     /// Leave out functions of assembler CUs, whose prototypes DWARF does not know.
     #[arg(long, help_heading = RULES)]
     pub(crate) drop_asm_functions: bool,
+
+    /// How to encode arrays of several dimensions [default: as the base has them, flat in a base].
+    ///
+    /// pahole writes them flat up to 1.31 and nested since 1.32. Modules need the form of
+    /// their kernel's BTF, or repeat the types that hold such arrays.
+    #[arg(long, help_heading = RULES, value_enum, value_name = "FORM")]
+    pub(crate) arrays: Option<ArrayForm>,
+}
+
+/// Forms of arrays of several dimensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ArrayForm {
+    /// `int a[2][3]` as one array of six.
+    Flat,
+    /// As an array of two arrays of three.
+    Nested,
+}
+
+impl From<ArrayForm> for Arrays {
+    fn from(form: ArrayForm) -> Self {
+        match form {
+            ArrayForm::Flat => Self::Flat,
+            ArrayForm::Nested => Self::Nested,
+        }
+    }
 }
 
 /// Print the types of a BTF.

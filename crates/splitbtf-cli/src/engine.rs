@@ -143,6 +143,7 @@ pub(crate) fn options(rules: &RuleArgs) -> Options {
         .map(|prefix| prefix.clone().into())
         .collect();
     options.drop_asm_functions = rules.drop_asm_functions;
+    options.arrays = rules.arrays.map(Into::into);
     options
 }
 

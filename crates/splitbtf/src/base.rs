@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use btf_builder::{Btf, FoundStrs, Kind, NameFilter, StrOff, Type, TypeId};
 use hashbrown::HashTable;
 
+use crate::arrays::Arrays;
 use crate::shape::{self, Hash, Tag, name_hash};
 use crate::store::{NO_NAME, NodeId};
 
@@ -42,6 +43,8 @@ pub struct Base {
     index: Option<BaseIndex>,
     /// For indices of single files.
     dedup: DedupIndex,
+    /// How it has arrays of several dimensions, once somebody has asked.
+    arrays: OnceLock<Arrays>,
 }
 
 /// The index for comparing graphs, made when it is first needed.
@@ -57,6 +60,7 @@ impl Base {
             btf,
             index: Some(index),
             dedup,
+            arrays: OnceLock::new(),
         }
     }
 
@@ -71,12 +75,18 @@ impl Base {
             btf,
             index: None,
             dedup: DedupIndex::default(),
+            arrays: OnceLock::new(),
         }
     }
 
     /// The BTF.
     pub fn btf(&self) -> &Arc<Btf> {
         &self.btf
+    }
+
+    /// How the base has arrays of several dimensions.
+    pub(crate) fn arrays(&self) -> Arrays {
+        *self.arrays.get_or_init(|| Arrays::of(&self.btf))
     }
 
     /// The index that serves all files.

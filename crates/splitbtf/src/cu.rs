@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use dwarf_reader::{Str, TypeDie, TypeTag, Unit};
 use gimli::constants as c;
 
+use crate::arrays::{Arrays, Form};
 use crate::base::BaseIndex;
 use crate::diag::{Diag, DiagKind};
 use crate::features::Features;
@@ -209,6 +210,8 @@ pub(crate) struct Worker<'f, 's> {
     /// Types of the base that were found lately, by the low bits of their hashes: most of a module's types are those
     /// of the module before, and the base's own table is too large to stay in a core's cache. Empty where that is small.
     near: Vec<Seen>,
+    /// How arrays of several dimensions are encoded.
+    pub(crate) arrays: Form<'f>,
     /// Typedefs are known by their names, as structs are.
     pub(crate) typedefs_by_name: bool,
     /// A reference of the unit at hand leads to no type.
@@ -245,6 +248,7 @@ impl<'f, 's> Worker<'f, 's> {
             scratch: spare.scratch,
             words: spare.words,
             near: spare.near,
+            arrays: Form::Fixed(Arrays::Flat),
             typedefs_by_name: false,
             stray: Cell::new(false),
             repeats: false,
@@ -258,6 +262,9 @@ impl<'f, 's> Worker<'f, 's> {
     /// Maps all types of [`Self::unit`], the `cu`th of the file, to nodes.
     pub(crate) fn types(&mut self, cu: u32) -> Result<(), Cycle> {
         self.cu = u64::from(cu) << 32;
+        if self.unit.has_dimensions() && self.arrays.is_nested() {
+            self.unit.nest_arrays();
+        }
         self.locals.clear();
         self.locals.resize(self.unit.types.len(), UNKNOWN);
         self.mentioned.clear();

@@ -23,6 +23,7 @@ use dwarf_reader::{At, NoRelocations, Relocate, Root, Sections, Str, Unit, UnitH
 use elf_io::{Elf, FileMap};
 use rayon::prelude::*;
 
+use crate::arrays::{Arrays, Form};
 use crate::assemble::{Assembly, Ids, Names, bad_names};
 use crate::base::{Base, BaseIndex};
 use crate::copies::{Copies, CuOut, Ground, like};
@@ -57,6 +58,8 @@ pub struct Options {
     pub kabi_prefix: Option<Vec<u8>>,
     /// Leave out functions of assembly units, whose DWARF knows no parameters.
     pub drop_asm_functions: bool,
+    /// How arrays of several dimensions are encoded; without a choice, as the base has them, and flat in a base.
+    pub arrays: Option<Arrays>,
     /// Compare every type by graph instead of by content hash. Slow; for checking the fast way.
     pub paranoid: bool,
     /// Use at most this many of the pool's threads for one file; 0 for all.
@@ -76,6 +79,7 @@ impl Default for Options {
             units: None,
             kabi_prefix: None,
             drop_asm_functions: false,
+            arrays: None,
             paranoid: false,
             threads: 0,
             share_strings: false,
@@ -202,6 +206,7 @@ fn run(
         unindexed: base.filter(|base| base.index().is_none()),
         own_index: &own_index,
         options,
+        arrays: Form::new(options.arrays, base),
         endian,
         phases: Vec::new(),
         typedefs_by_name: false,
@@ -223,6 +228,7 @@ struct File<'f> {
     unindexed: Option<&'f Base>,
     own_index: &'f OnceLock<BaseIndex>,
     options: &'f Options,
+    arrays: Form<'f>,
     endian: Endian,
     phases: Vec<(&'static str, Duration)>,
     /// Typedefs make cycles that no struct breaks, which only comparing graphs can sort out.
@@ -330,6 +336,7 @@ impl<'f> File<'f> {
             let worker = pages.worker();
             let mut relocate = relocator();
             let mut w = Worker::new(text, self.options.features, self.base, &store);
+            w.arrays = self.arrays;
             w.typedefs_by_name = self.typedefs_by_name;
             w.repeats = repeats(n_units);
             w.alone = threads == 1 && !w.repeats;
@@ -798,6 +805,7 @@ impl<'a, 'f> Again<'a, 'f> {
                 self.file.base,
                 shared,
             );
+            w.arrays = self.file.arrays;
             w.typedefs_by_name = self.file.typedefs_by_name;
             w.repeats = repeats(affected.len());
             let mut judge = Judge::default();

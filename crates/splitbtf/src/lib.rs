@@ -11,6 +11,7 @@
 //! # Ok(()) }
 //! ```
 
+mod arrays;
 mod assemble;
 mod base;
 mod copies;
@@ -32,6 +33,7 @@ mod store;
 mod text;
 mod vars;
 
+pub use arrays::Arrays;
 pub use base::Base;
 pub use diag::{Diag, DiagKind, Mismatch, SkipReason, Skipped};
 pub use encode::{Encoded, Options, Stats, encode, encode_bytes};

@@ -31,6 +31,7 @@
 //! | key | value |
 //! |---|---|
 //! | `run` | arguments of one run of `splitbtf encode`; the directives that follow are for this run, those before the first `run` for all runs. Without any there is one run without arguments |
+//! | `base-args` | further arguments for encoding the base |
 //! | `expect` | a [pattern](crate::expect) that a type of the result must match; a value that begins with a quote or a small letter is a row (member, parameter …) of the pattern before it |
 //! | `reject` | a pattern that no type may match |
 //! | `count N` | a pattern that exactly N types match |
@@ -80,6 +81,7 @@ pub enum Key {
     Needs,
     Debug,
     Run,
+    BaseArgs,
     Expect,
     Reject,
     Count(usize),
@@ -112,6 +114,7 @@ impl Key {
             "needs" => Self::Needs,
             "debug" => Self::Debug,
             "run" => Self::Run,
+            "base-args" => Self::BaseArgs,
             "expect" => Self::Expect,
             "reject" => Self::Reject,
             "types" => Self::Types,

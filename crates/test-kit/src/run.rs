@@ -170,6 +170,8 @@ impl Splitbtf {
 pub struct Run {
     /// Arguments after the file.
     pub args: Vec<String>,
+    /// Arguments for encoding the base, beside its features.
+    pub base_args: Vec<String>,
     /// Code it must exit with.
     pub exit: i32,
     /// Text that stderr must contain.
@@ -212,6 +214,7 @@ pub fn runs(case: &Case, labels: &[String]) -> Result<Vec<Run>> {
         .map(|(args, _, directives)| {
             let mut run = Run {
                 args,
+                base_args: Vec::new(),
                 exit: 0,
                 warn: Vec::new(),
                 silent: Vec::new(),
@@ -239,6 +242,9 @@ impl Run {
             Key::Types => self
                 .checks
                 .types(&text(), value.parse().context("a number")?),
+            Key::BaseArgs => self
+                .base_args
+                .extend(value.split_whitespace().map(str::to_owned)),
             Key::Exit => self.exit = value.parse().context("an exit code")?,
             Key::Warn => self.warn.push(value.clone()),
             Key::Silent => self.silent.push(value.clone()),
@@ -288,6 +294,7 @@ fn encode_base(splitbtf: &Splitbtf, base: &Path, run: &Run, scratch: &Scratch) -
     args.extend(["-o".into(), out.clone().into()]);
     let mut words = run.args.iter().skip_while(|arg| *arg != "--features");
     args.extend(words.by_ref().take(2).map(OsString::from));
+    args.extend(run.base_args.iter().map(OsString::from));
     let outcome = splitbtf.run(args)?;
     ensure!(
         outcome.status.success(),
