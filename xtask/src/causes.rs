@@ -26,6 +26,8 @@ pub(crate) struct Context<'a> {
     pub(crate) split_functions: &'a dyn Fn() -> HashSet<String>,
     /// Sets in `.BTF_ids` are resolved, so sorted.
     pub(crate) sets_are_sorted: &'a dyn Fn() -> bool,
+    /// A section that is not loaded stands before `.data..percpu` and is larger than where loading begins.
+    pub(crate) per_cpu_is_hidden: &'a dyn Fn() -> bool,
     pub(crate) known: &'a Known,
 }
 
@@ -49,6 +51,7 @@ pub(crate) fn cause(context: &Context<'_>, finding: &Finding) -> Option<String> 
         .or_else(|| function(context, finding).map(str::to_owned))
         .or_else(|| flags_of_kfuncs(context, finding).map(str::to_owned))
         .or_else(|| declared_in_base(context, finding).map(str::to_owned))
+        .or_else(|| per_cpu_variable(context, finding).map(str::to_owned))
         .or_else(|| {
             let known = context.is_package.then_some(&context.known.of_packages)?;
             if is_datasec_with_known_variables(known, finding) {
@@ -86,6 +89,15 @@ fn declared_in_base(context: &Context<'_>, finding: &Finding) -> Option<&'static
     let only_forwards = finding.what == What::Changed && finding.changes.iter().all(is_forward);
     (context.is_module && only_forwards).then_some(
         "where the base only declares what the module defines, ours refers to the definition",
+    )
+}
+
+/// Per-CPU variables of a module that the other encoder takes to be elsewhere.
+fn per_cpu_variable(context: &Context<'_>, finding: &Finding) -> Option<&'static str> {
+    let ours = finding.what == What::Missing && finding.side() == Some(Side::Left);
+    let variable = matches!(finding.any().kind, Kind::Var | Kind::Datasec);
+    (ours && variable && context.is_module && (context.per_cpu_is_hidden)()).then_some(
+        "where debug sections come before .data..percpu, pahole takes its variables to be in one of them",
     )
 }
 
@@ -192,6 +204,7 @@ mod tests {
             skipped: &|_| Vec::new(),
             split_functions: &|| HashSet::from(["split".to_owned()]),
             sets_are_sorted: &|| false,
+            per_cpu_is_hidden: &|| false,
             known: &Known::load().unwrap(),
         };
         let name = "parameter 0 `regs`: name -> `__unused`";

@@ -234,6 +234,7 @@ impl Input {
                 names.clone()
             },
             sets_are_sorted: &|| sets_are_sorted(&self.row.path).unwrap_or_default(),
+            per_cpu_is_hidden: &|| per_cpu_is_hidden(&self.row.path).unwrap_or_default(),
             known,
         };
         let explain = |finding: &Finding| causes::cause(&context, finding);
@@ -273,6 +274,25 @@ fn split_functions_of(path: &Path) -> Result<HashSet<String>> {
         }
     }
     Ok(names)
+}
+
+/// Whether a section that is not loaded stands before that of per-CPU variables and reaches, counted from address 0,
+/// to where libdwfl places the sections of a relocatable file.
+fn per_cpu_is_hidden(path: &Path) -> Result<bool> {
+    const FIRST_ADDRESS: u64 = 0x10000;
+    const SHT_PROGBITS: u32 = 1;
+    const SHF_ALLOC: u64 = 2;
+    let map = FileMap::open(path)?;
+    let elf = Elf::parse(map.bytes())?;
+    let mut before = elf
+        .sections()
+        .iter()
+        .take_while(|section| section.name != b".data..percpu");
+    Ok(before.any(|section| {
+        section.sh_type == SHT_PROGBITS
+            && section.flags & SHF_ALLOC == 0
+            && section.size > FIRST_ADDRESS
+    }))
 }
 
 /// Whether the sets in `.BTF_ids` have been resolved.
