@@ -23,9 +23,11 @@ mod machine;
 mod module;
 mod plan;
 mod report;
+mod sysfs;
 
 pub use crate::image::Image;
 pub use crate::machine::{Machine, build_init};
 pub use crate::module::{KernelModule, ModuleError, load_order};
 pub use crate::plan::Step;
 pub use crate::report::{BtfSeen, Loaded, Report, ReportError, Traced, Verdict};
+pub use crate::sysfs::is_relocated;

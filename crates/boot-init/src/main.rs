@@ -18,10 +18,8 @@ mod linux {
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::OpenOptionsExt;
     use std::ptr;
-    use std::sync::Arc;
 
-    use boot_init::{KernelModule, Step};
-    use btf_builder::Btf;
+    use boot_init::{KernelModule, Step, is_relocated};
 
     use crate::{bpf, trace};
 
@@ -180,7 +178,7 @@ mod linux {
                 return Ok(btf == seen);
             };
             let base = self.base()?;
-            Ok(relocated(btf, distilled, base).is_some_and(|btf| btf == seen))
+            Ok(is_relocated(btf, distilled, base, seen).unwrap_or(false))
         }
 
         fn judge(&mut self, blob: &[u8], label: &str) -> io::Result<()> {
@@ -224,14 +222,6 @@ mod linux {
             self.log = Some(log);
             Ok(())
         }
-    }
-
-    /// A split BTF, moved from its distilled base to `base`.
-    fn relocated(split: &[u8], distilled: &[u8], base: &[u8]) -> Option<Vec<u8>> {
-        let distilled = Btf::parse(distilled).ok()?;
-        let mut btf = Btf::parse_split(split, Arc::new(distilled)).ok()?;
-        btf.relocate(Arc::new(Btf::parse(base).ok()?)).ok()?;
-        Some(btf.to_bytes())
     }
 
     /// The types and strings of a split BTF behind those of its base, under
