@@ -5,7 +5,7 @@
 //! split BTFs on it, in any thread, use the one table in it.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::btf::Btf;
 use crate::error::{Error, Result};
@@ -63,6 +63,14 @@ impl StrIndex {
             index.insert(section, Hash32::of(hash), s, start as u32);
         });
         index
+    }
+
+    /// Indexes a section into `index`, which is empty.
+    #[cold]
+    fn built_into<'a>(index: &'a mut OnceLock<Self>, section: &[u8]) -> &'a mut Self {
+        *index = Self::build(section).into();
+        // What was set just now is there.
+        index.get_mut().expect("set")
     }
 
     /// The slot of a string that is there, else the free one where it would be. There must be a free one.
@@ -274,7 +282,7 @@ impl Btf {
     }
 
     /// The offset of `s`, which is not there yet if `append` is called.
-    #[inline]
+    #[inline(always)]
     fn intern(
         &mut self,
         hash: Hash32,
@@ -287,9 +295,9 @@ impl Btf {
         if let Some(off) = self.find_in_base(hash, s) {
             return Ok(off);
         }
-        let Some(index) = self.str_index.get_mut() else {
-            self.str_index = StrIndex::build(&self.strings).into();
-            return self.intern(hash, s, append);
+        let index = match self.str_index.get_mut() {
+            Some(index) => index,
+            None => StrIndex::built_into(&mut self.str_index, &self.strings),
         };
         let at = index.slot_with_room(&self.strings, hash, s);
         if let Some(local) = index.local(at) {

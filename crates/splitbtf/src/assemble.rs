@@ -14,7 +14,7 @@ use crate::features::Features;
 use crate::func::Functions;
 use crate::ident::{is_c_identifier, is_identifier, is_section_name};
 use crate::kfunc::{ArenaTypes, Kfuncs, mark_arena};
-use crate::store::{Key, NodeId, NodeKind, Place, UNROOTED, get_str};
+use crate::store::{Key, Node, NodeId, NodeKind, Place, UNROOTED, get_str};
 use crate::text::Text;
 use crate::vars::VarRec;
 
@@ -72,7 +72,7 @@ impl Ids {
     /// typedefs that BTF cannot name those of what they lead to.
     fn resolve(&mut self, g: Ground<'_>, copies: &Copies) {
         let mut typedefs = Vec::new();
-        for (i, node) in g.store.ids() {
+        g.store.ids().for_each(|(i, node)| {
             if node.kind.is_name() {
                 if let Some(def) = g.definition(node.name_no) {
                     self.store[i as usize] = self.store[def as usize];
@@ -80,7 +80,7 @@ impl Ids {
             } else if node.kind == NodeKind::Typedef && self.store[i as usize] == 0 {
                 typedefs.push(NodeId::store(i));
             }
-        }
+        });
         let unnumbered = (0..).zip(&self.copies).filter(|(_, id)| **id == 0);
         typedefs.extend(unnumbered.map(|(c, _)| NodeId::copy(c)));
         for node in typedefs {
@@ -107,7 +107,7 @@ impl Ids {
 }
 
 /// The name of a typedef, and what it leads to; `None` of other nodes.
-#[inline]
+#[inline(always)]
 fn typedef_of(g: Ground<'_>, copies: &Copies, node: NodeId) -> Option<(Str, NodeId)> {
     match node.place() {
         Place::Store(i) if g.store.node(i).kind == NodeKind::Typedef => {
@@ -131,6 +131,8 @@ fn typedef_of(g: Ground<'_>, copies: &Copies, node: NodeId) -> Option<(Str, Node
 pub(crate) struct Names {
     /// Names that are no identifiers.
     pub(crate) bad: Vec<Vec<u8>>,
+    /// Why the BTF did not take a string, the first time.
+    fault: Option<btf_builder::Error>,
     /// A place and the offset of the string that stands there.
     slots: Vec<(u64, u32)>,
 }
@@ -143,42 +145,72 @@ impl Names {
         let n = n_nodes.next_power_of_two().clamp(64, MOST);
         Self {
             bad: Vec::new(),
+            fault: None,
             slots: vec![(Str::NONE.to_bits(), 0); n],
+        }
+    }
+
+    /// Fails if the BTF had no room for a string since the last time; its offset was then given as 0.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        match self.fault.take() {
+            Some(fault) => Err(fault.into()),
+            None => Ok(()),
         }
     }
 
     /// The offset of a name that the kernel takes; anything else is left out and noted.
     #[inline]
-    fn identifier(&mut self, btf: &mut Btf, text: &Text<'_>, s: Str) -> Result<u32> {
+    fn identifier(&mut self, btf: &mut Btf, text: &Text<'_>, s: Str) -> u32 {
         let place = s.to_bits();
         let spread = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
         let at = spread as usize & (self.slots.len() - 1);
         let slot = self.slots[at];
         if slot.0 == place {
-            return Ok(slot.1);
+            return slot.1;
         }
-        let off = self.new_identifier(btf, text, s)?;
+        let off = self.new_string(btf, text, s, true);
         // Bad ones are noted each time.
         if off != 0 {
             self.slots[at] = (place, off);
         }
-        Ok(off)
+        off
     }
 
-    fn new_identifier(&mut self, btf: &mut Btf, text: &Text<'_>, s: Str) -> Result<u32> {
-        if let Some(name) = c_name(text, s)
-            && is_c_identifier(&name)
-        {
-            return Ok(btf.intern_name(name)?.0);
+    /// The offset of a string that may be anything.
+    fn string(&mut self, btf: &mut Btf, text: &Text<'_>, s: Str) -> u32 {
+        self.new_string(btf, text, s, false)
+    }
+
+    #[inline(never)]
+    fn new_string(&mut self, btf: &mut Btf, text: &Text<'_>, s: Str, strict: bool) -> u32 {
+        let interned = match c_name(text, s) {
+            Some(name) if !strict || is_c_identifier(&name) => btf.intern_name(name),
+            Some(name) => return self.note_bad(name.bytes()),
+            None => {
+                let made_up = text.bytes(s);
+                if strict && !is_identifier(made_up) {
+                    return self.note_bad(made_up);
+                }
+                btf.intern_str(made_up)
+            }
+        };
+        match interned {
+            Ok(off) => off.0,
+            Err(fault) => {
+                self.fault.get_or_insert(fault);
+                0
+            }
         }
-        let name = text.bytes(s);
-        if is_identifier(name) {
-            return Ok(btf.intern_str(name)?.0);
-        }
+    }
+
+    /// Notes a name that is left out.
+    #[cold]
+    fn note_bad(&mut self, name: &[u8]) -> u32 {
+        // Having none is no fault.
         if !name.is_empty() {
             self.bad.push(name.to_vec());
         }
-        Ok(0)
+        0
     }
 }
 
@@ -196,15 +228,6 @@ fn c_name<'f>(text: &Text<'f>, s: Str) -> Option<CName<'f>> {
     text.sections.rest(s).and_then(CName::first_of)
 }
 
-/// The offset of a string.
-fn string(btf: &mut Btf, text: &Text<'_>, s: Str) -> Result<u32> {
-    let off = match c_name(text, s) {
-        Some(name) => btf.intern_name(name),
-        None => btf.intern_str(text.bytes(s)),
-    };
-    Ok(off?.0)
-}
-
 /// Appends the BTF record of a node's record ([`crate::store::Shard`] has the layouts).
 pub(crate) fn write_record(
     btf: &mut Btf,
@@ -214,7 +237,7 @@ pub(crate) fn write_record(
     r: &[u32],
     mut id: impl FnMut(NodeId) -> u32,
     out: &mut Vec<u32>,
-) -> Result<()> {
+) {
     let info = make_info;
     let mut target = |at: usize| id(NodeId::from_raw(r[at]));
     match kind {
@@ -223,19 +246,19 @@ pub(crate) fn write_record(
         NodeKind::Volatile => out.extend([0, info(Kind::Volatile, 0, false), target(0)]),
         NodeKind::Restrict => out.extend([0, info(Kind::Restrict, 0, false), target(0)]),
         NodeKind::Int => {
-            let name = string(btf, text, get_str(r))?;
+            let name = names.string(btf, text, get_str(r));
             out.extend([name, info(Kind::Int, 0, false), r[2], r[3]]);
         }
         NodeKind::Float => {
-            let name = string(btf, text, get_str(r))?;
+            let name = names.string(btf, text, get_str(r));
             out.extend([name, info(Kind::Float, 0, false), r[2]]);
         }
         NodeKind::TypeTag => {
-            let name = string(btf, text, get_str(r))?;
+            let name = names.string(btf, text, get_str(r));
             out.extend([name, info(Kind::TypeTag, 0, r[2] != 0), target(3)]);
         }
         NodeKind::Typedef => {
-            let name = string(btf, text, get_str(r))?;
+            let name = names.string(btf, text, get_str(r));
             out.extend([name, info(Kind::Typedef, 0, false), target(2)]);
         }
         NodeKind::Array => {
@@ -255,24 +278,24 @@ pub(crate) fn write_record(
                 Kind::Union
             };
             let flag = r[4] != 0;
-            let name = names.identifier(btf, text, get_str(r))?;
+            let name = names.identifier(btf, text, get_str(r));
             out.extend([name, info(kind, r[3], flag), r[2]]);
             out.reserve(r.len() / 5 * 3);
             for m in r[5..].chunks_exact(5) {
-                let name = names.identifier(btf, text, get_str(m))?;
+                let name = names.identifier(btf, text, get_str(m));
                 let off = if flag { m[3] << 24 | m[2] } else { m[2] };
                 out.extend([name, id(NodeId::from_raw(m[4])), off]);
             }
         }
         NodeKind::Enum => {
-            let name = names.identifier(btf, text, get_str(r))?;
+            let name = names.identifier(btf, text, get_str(r));
             let wide = r[4] & 1 != 0;
             let signed = r[4] & 2 != 0;
             let start = out.len();
             out.extend([name, 0, r[2]]);
             let mut n = 0;
             for v in r[5..].chunks_exact(4) {
-                let name = names.identifier(btf, text, get_str(v))?;
+                let name = names.identifier(btf, text, get_str(v));
                 // The kernel wants every enumerator named.
                 if name == 0 {
                     continue;
@@ -288,17 +311,17 @@ pub(crate) fn write_record(
         NodeKind::FuncProto => {
             out.extend([0, info(Kind::FuncProto, r[1], false), target(0)]);
             for p in r[2..].chunks_exact(3) {
-                let name = names.identifier(btf, text, get_str(p))?;
+                let name = names.identifier(btf, text, get_str(p));
                 out.extend([name, id(NodeId::from_raw(p[2]))]);
             }
         }
         NodeKind::DeclTag => {
-            let name = string(btf, text, get_str(r))?;
+            let name = names.string(btf, text, get_str(r));
             out.extend([name, info(Kind::DeclTag, 0, r[2] != 0), target(4), r[3]]);
         }
         NodeKind::StructName | NodeKind::UnionName => {
             let is_union = kind == NodeKind::UnionName;
-            let name = names.identifier(btf, text, get_str(r))?;
+            let name = names.identifier(btf, text, get_str(r));
             if name == 0 {
                 // A declaration must have a name; an empty type stands in for one whose name BTF cannot hold.
                 out.extend([
@@ -311,11 +334,10 @@ pub(crate) fn write_record(
             }
         }
         NodeKind::EnumName => {
-            let name = names.identifier(btf, text, get_str(r))?;
+            let name = names.identifier(btf, text, get_str(r));
             out.extend([name, info(Kind::Enum, 0, false), 4]);
         }
     }
-    Ok(())
 }
 
 /// Sorts a list by key, keeping the order of what has the same one.
@@ -364,8 +386,9 @@ impl Assembly<'_, '_> {
         self.btf.reserve(emitted.len(), 0);
         let mut words = Vec::with_capacity(stored / 5 * 3 + emitted.len() * 3);
         for node in emitted {
-            self.build(node, &mut words)?;
+            self.build(node, &mut words);
         }
+        self.names.check()?;
         self.btf.push_records(words)?;
         Ok(())
     }
@@ -375,18 +398,18 @@ impl Assembly<'_, '_> {
         let g = self.ground;
         let n_base_names = g.base.map_or(0, |b| b.names().len()) as u32;
         let mut list: Vec<(Key, NodeId)> = Vec::with_capacity(g.store.id_end());
-        for (i, node) in g.store.ids() {
+        let is_emitted = |i: u32, node: &Node| match node.kind {
+            _ if node.key == UNROOTED => false,
             // Numbers refer to nothing, and so are never copied, even where everything else is.
-            let number = matches!(node.kind, NodeKind::Int | NodeKind::Float);
-            if node.key == UNROOTED || (g.taint.has(NodeId::store(i)) && !number) {
-                continue;
+            NodeKind::Int | NodeKind::Float => true,
+            _ if g.taint.has(NodeId::store(i)) => false,
+            kind if kind.is_name() => {
+                node.name_no >= n_base_names && g.definition(node.name_no).is_none()
             }
-            let is_name = node.kind.is_name();
-            if is_name && (node.name_no < n_base_names || g.definition(node.name_no).is_some()) {
-                continue;
-            }
-            list.push((node.key, NodeId::store(i)));
-        }
+            _ => true,
+        };
+        let nodes = g.store.ids().filter(|&(i, node)| is_emitted(i, node));
+        nodes.for_each(|(i, node)| list.push((node.key, NodeId::store(i))));
         let copies = self.copies.emitted();
         list.extend(copies.map(|(key, c)| (key, NodeId::copy(c))));
         sort_by_key(&mut list);
@@ -427,7 +450,7 @@ impl Assembly<'_, '_> {
     }
 
     /// Appends a node's BTF record.
-    fn build(&mut self, node: NodeId, out: &mut Vec<u32>) -> Result<()> {
+    fn build(&mut self, node: NodeId, out: &mut Vec<u32>) {
         let g = self.ground;
         let (ids, copies) = (&self.ids, self.copies);
         let mut id = |n: NodeId| ids.get(g, copies, n);
@@ -435,15 +458,14 @@ impl Assembly<'_, '_> {
         match node.place() {
             Place::Store(i) => {
                 let (kind, record) = (g.store.node(i).kind, g.store.record(i));
-                write_record(btf, text, names, kind, record, id, out)
+                write_record(btf, text, names, kind, record, id, out);
             }
             Place::Copy(c) => copies.write(g, c, btf, text, names, &mut id, out),
             Place::Base(id) => {
                 let t = g.base.and_then(|b| b.btf().ty(btf_builder::TypeId(id)));
                 out.extend_from_slice(t.map_or(&[][..], |t| t.words()));
-                Ok(())
             }
-            Place::BaseName(_) => Ok(()),
+            Place::BaseName(_) => {}
         }
     }
 
@@ -477,7 +499,7 @@ impl Assembly<'_, '_> {
             let mut proto_id = self.id(proto);
             if !attributes.is_empty() {
                 words.clear();
-                self.build(proto, &mut words)?;
+                self.build(proto, &mut words);
                 mark_arena(&mut self.btf, &mut arena, name, &mut words, attributes)?;
                 proto_id = arena.add(&mut self.btf, &words)?;
             }
@@ -493,7 +515,7 @@ impl Assembly<'_, '_> {
                 None => {
                     if proto_id == 0 {
                         words.clear();
-                        self.build(proto, &mut words)?;
+                        self.build(proto, &mut words);
                         proto_id = self.btf.push_raw(&words)?.0;
                         self.ids.set(proto, proto_id);
                     }
@@ -512,7 +534,7 @@ impl Assembly<'_, '_> {
                 }
             }
         }
-        Ok(())
+        self.names.check()
     }
 
     fn decl_tag(&mut self, value: &[u8], target: u32, component: i32) -> Result<()> {

@@ -376,28 +376,22 @@ impl Copies {
         names: &mut Names,
         id: &mut dyn FnMut(NodeId) -> u32,
         out: &mut Vec<u32>,
-    ) -> Result<()> {
+    ) {
         match self.recs[c as usize].source {
             Source::Verbatim { kind, off, len } => {
                 let record = &self.words[off as usize..(off + len) as usize];
-                write_record(btf, text, names, kind, record, id, out)
+                write_record(btf, text, names, kind, record, id, out);
             }
             Source::Shared { class, node } => {
                 let mut id = |n: NodeId| id(self.seen_from(g, class, n));
                 match node.place() {
                     Place::Store(i) => {
                         let (kind, record) = (g.store.node(i).kind, g.store.record(i));
-                        write_record(btf, text, names, kind, record, id, out)
+                        write_record(btf, text, names, kind, record, id, out);
                     }
-                    Place::Base(n) => {
-                        write_base_record(g, n, &mut id, out);
-                        Ok(())
-                    }
-                    Place::BaseName(no) => {
-                        write_base_name(g, no, out);
-                        Ok(())
-                    }
-                    Place::Copy(_) => Ok(()),
+                    Place::Base(n) => write_base_record(g, n, &mut id, out),
+                    Place::BaseName(no) => write_base_name(g, no, out),
+                    Place::Copy(_) => {}
                 }
             }
         }
@@ -429,8 +423,9 @@ impl Copies {
                     start + n + leaf_order.len() as u32 - 1
                 }),
             };
-            self.write(g, c, &mut btf, text, &mut names, &mut id, &mut words)?;
+            self.write(g, c, &mut btf, text, &mut names, &mut id, &mut words);
         }
+        names.check()?;
         btf.push_records(words)?;
         for i in leaf_order {
             // No identifier starts like this, so that a leaf is like no type but itself.

@@ -22,7 +22,7 @@ pub(crate) fn is_identifier(name: &[u8]) -> bool {
 }
 
 /// [`is_identifier`] of a name that stands in a section, of which most are short.
-#[inline]
+#[inline(always)]
 pub(crate) fn is_c_identifier(name: &CName<'_>) -> bool {
     let len = name.bytes().len();
     match (name.block(), BEHIND.get(len)) {

@@ -253,34 +253,25 @@ fn clashes(
     text: &Text<'_>,
     seeds: &mut Vec<u32>,
 ) {
-    let mut unions: Vec<(u64, u32)> = Vec::new();
-    let mut structs: Vec<(u64, u32)> = Vec::new();
-    for &(no, i) in defs {
-        let node = store.node(i);
-        let name = || text.hash(get_str(store.record(i)));
-        match node.kind {
-            NodeKind::Union => unions.push((name(), no)),
-            NodeKind::Struct if base.is_none() => structs.push((name(), no)),
-            NodeKind::Struct => {
-                // Unions are few; only against the base does every struct have to be looked up.
-                let hash = shape::by_name(Tag::UnionName, name());
-                if let Some((_, other)) = base.and_then(|b| b.find(hash)) {
-                    seeds.extend([no, other]);
-                }
-                structs.push((name(), no));
-            }
-            _ => {}
-        }
-    }
-    if let Some(base) = base {
-        for &(name, no) in &unions {
-            if let Some((_, other)) = base.find(shape::by_name(Tag::StructName, name)) {
-                seeds.extend([no, other]);
-            }
-        }
+    let of_kind = |kind: NodeKind| {
+        let defs = defs.iter().filter(move |d| store.node(d.1).kind == kind);
+        defs.map(|&(no, i)| (text.hash(get_str(store.record(i))), no))
+    };
+    let mut unions: Vec<(u64, u32)> = of_kind(NodeKind::Union).collect();
+    if unions.is_empty() && base.is_none() {
+        return;
     }
     unions.sort_unstable();
-    for (name, no) in structs {
+    let in_base = |tag: Tag, name: u64| base.and_then(|b| b.find(shape::by_name(tag, name)));
+    for &(name, no) in &unions {
+        if let Some((_, other)) = in_base(Tag::StructName, name) {
+            seeds.extend([no, other]);
+        }
+    }
+    for (name, no) in of_kind(NodeKind::Struct) {
+        if let Some((_, other)) = in_base(Tag::UnionName, name) {
+            seeds.extend([no, other]);
+        }
         if let Ok(i) = unions.binary_search_by_key(&name, |u| u.0) {
             seeds.extend([no, unions[i].1]);
         }

@@ -5,6 +5,7 @@
 //! does it come here. Ids depend on which thread came first and never reach the output: a node's *key*, the earliest
 //! place at which its DIE stands in the file, does.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -174,6 +175,12 @@ impl Shard {
     }
 }
 
+thread_local! {
+    /// The memory of a store that had one worker, empty, for the next file that its thread reads: growing it anew
+    /// would copy all types of a module about once.
+    static SPARE: RefCell<Option<Shard>> = const { RefCell::new(None) };
+}
+
 /// All types of one file.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -192,8 +199,12 @@ impl Store {
     /// `threads`: how many workers will share it. `names`: the first number for a new name.
     pub(crate) fn new(threads: usize, names: u32) -> Self {
         let bits = if threads > 1 { 6 } else { 0 };
+        let shards = match bits {
+            0 => vec![SPARE.take().unwrap_or_default().into()],
+            _ => (0..1 << bits).map(|_| Mutex::default()).collect(),
+        };
         Self {
-            shards: (0..1 << bits).map(|_| Mutex::default()).collect(),
+            shards,
             bits,
             names: AtomicU32::new(names),
         }
@@ -309,7 +320,8 @@ pub(crate) struct Frozen {
 impl Frozen {
     /// Back to the shared phase; ids stay, and all nodes are found by their hashes.
     pub(crate) fn thaw(mut self) -> Store {
-        for Shard { table, nodes, .. } in &mut self.shards {
+        let mut shards = std::mem::take(&mut self.shards);
+        for Shard { table, nodes, .. } in &mut shards {
             table.clear();
             let hash = |&i: &u32| nodes[i as usize].hash.a;
             for i in 0..nodes.len() as u32 {
@@ -317,7 +329,7 @@ impl Frozen {
             }
         }
         Store {
-            shards: self.shards.into_iter().map(Mutex::new).collect(),
+            shards: shards.into_iter().map(Mutex::new).collect(),
             bits: self.bits,
             names: AtomicU32::new(self.n_names),
         }
@@ -357,6 +369,22 @@ impl Frozen {
                 .enumerate()
                 .map(move |(n, node)| ((n as u32) << self.bits | s as u32, node))
         })
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        /// The most memory of records worth keeping, in words: a module's, not a vmlinux's.
+        const MAX_WORDS: usize = 1 << 20;
+        if let [shard] = &mut self.shards[..]
+            && shard.words.capacity() <= MAX_WORDS
+        {
+            let mut shard = std::mem::take(shard);
+            shard.table.clear();
+            shard.nodes.clear();
+            shard.words.clear();
+            SPARE.set(Some(shard));
+        }
     }
 }
 
