@@ -42,6 +42,8 @@ mod layout;
 mod name;
 mod parse;
 mod permute;
+mod ranges;
+mod records;
 mod relocate;
 mod size;
 mod strings;

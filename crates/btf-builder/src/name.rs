@@ -198,28 +198,94 @@ pub(crate) fn for_each_c_name(section: &[u8], mut f: impl FnMut(usize, usize, u6
 /// Calls `f` with the start and the length of each NUL-terminated string of a section.
 #[inline(always)]
 pub(crate) fn for_each_c_string(section: &[u8], mut f: impl FnMut(usize, usize)) {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     let mut start = 0;
-    let mut at = 0;
-    for chunk in section.as_chunks::<8>().0 {
-        let w = u64::from_le_bytes(*chunk);
-        // One bit for each zero byte, with none that is false.
-        let mut zeros = !(((w & LOW) + LOW) | w | LOW);
-        while zeros != 0 {
-            let end = at + zeros.trailing_zeros() as usize / 8;
-            f(start, end - start);
-            start = end + 1;
-            zeros &= zeros - 1;
+    let mut nuls = Nuls::new(section);
+    while let Some(ends) = nuls.next_ends(|_| {}) {
+        for &end in ends {
+            f(start, end as usize - start);
+            start = end as usize + 1;
         }
-        at += 8;
     }
-    while let Some(n) = section
-        .get(start..)
-        .and_then(|rest| memchr::memchr(0, rest))
-    {
-        f(start, n);
-        start += n + 1;
+}
+
+/// Blocks in which NULs are looked for at a time.
+const BLOCKS: usize = 32;
+
+/// NULs that are looked for in a block before it is asked whether there are more. Few blocks have more, and to look for
+/// nothing costs less than a branch that nobody can predict.
+const STEP: usize = 4;
+
+/// The places of all NULs of a section, in order, some hundred at a time: where strings end is hard to predict, and so
+/// it is found without branches and before anything is done about it.
+pub(crate) struct Nuls<'s> {
+    blocks: &'s [[u8; 64]],
+    /// What is left behind the blocks.
+    rest: &'s [u8],
+    /// The offset of the next block.
+    at: u32,
+    ends: [u32; BLOCKS * 64 + STEP],
+}
+
+impl<'s> Nuls<'s> {
+    pub(crate) fn new(section: &'s [u8]) -> Self {
+        let (blocks, rest) = section.as_chunks();
+        Self {
+            blocks,
+            rest,
+            at: 0,
+            ends: [0; BLOCKS * 64 + STEP],
+        }
     }
+
+    /// The next places, of which there may be none; `None` at the end. Calls `f` for each 64 bytes with a bit for each
+    /// of them, the first one's the lowest, that is set if it is a NUL.
+    #[inline(always)]
+    pub(crate) fn next_ends(&mut self, mut f: impl FnMut(u64)) -> Option<&[u32]> {
+        let mut n = 0;
+        let mut find = |block: &[u8; 64]| {
+            let mut nuls = nuls(block);
+            f(nuls);
+            while nuls != 0 {
+                for end in &mut self.ends[n..n + STEP] {
+                    *end = self.at + nuls.trailing_zeros();
+                    n += usize::from(nuls != 0);
+                    nuls &= nuls.wrapping_sub(1);
+                }
+            }
+            self.at += 64;
+        };
+        if self.blocks.is_empty() {
+            if self.rest.is_empty() {
+                return None;
+            }
+            let mut block = [1; 64];
+            block[..self.rest.len()].copy_from_slice(self.rest);
+            find(&block);
+            self.rest = &[];
+        } else {
+            let n = self.blocks.len().min(BLOCKS);
+            let (next, later) = self.blocks.split_at(n);
+            next.iter().for_each(find);
+            self.blocks = later;
+        }
+        self.ends.get(..n)
+    }
+}
+
+/// A bit for each byte, the first one's the lowest, that is set if it is zero.
+#[inline(always)]
+fn nuls(block: &[u8; 64]) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    // Moves the upper bits of eight bytes next to each other.
+    const GATHER: u64 = 0x0002_0408_1020_4081;
+    let mut others = 0;
+    for (i, chunk) in block.as_chunks::<8>().0.iter().enumerate() {
+        let w = u64::from_le_bytes(*chunk);
+        // The upper bit of each byte that is not zero.
+        let set = (((w & LOW) + LOW) | w) & !LOW;
+        others |= (set.wrapping_mul(GATHER) >> 56) << (8 * i);
+    }
+    !others
 }
 
 /// [`name_hash`] of `section[start..start + n]`.

@@ -1,9 +1,9 @@
 //! Bytes to [`Btf`], checked as libbpf checks them.
 //!
 //! Three passes over memory: copy the words in native order (unless they can
-//! stay where they are), index the records while taking the largest id and
-//! string offset seen, and look at those FUNCs that precede their prototypes. Only when one of the maxima is
-//! out of range does a slow pass name the culprit.
+//! stay where they are), find where each record begins ([`records`]), and look
+//! whether what they refer to exists ([`ranges`]). Only when something does
+//! not does a slow pass name the culprit.
 
 use std::sync::Arc;
 
@@ -13,8 +13,10 @@ use crate::blob::Blob;
 use crate::btf::{Btf, Endian};
 use crate::error::{Error, Result};
 use crate::id::{StrOff, TypeId};
-use crate::kind::{HDR_LEN, HDR_LEN_LAYOUT, Kind, MAGIC, VERSION, info_kind};
+use crate::kind::{HDR_LEN, HDR_LEN_LAYOUT, Kind, MAGIC, VERSION};
 use crate::layout::KindLayout;
+use crate::ranges::{self, Ranges};
+use crate::records;
 use crate::visit::{ids_of, strs_of};
 
 /// The header's fields; offsets count from the end of the header.
@@ -145,112 +147,6 @@ impl Header {
     }
 }
 
-/// Records of a type section.
-struct Indexed {
-    index: Vec<u32>,
-    max_id: u32,
-    max_str: u32,
-    /// FUNCs, by own index, that refer to no FUNC_PROTO before them.
-    unchecked_funcs: Vec<u32>,
-}
-
-fn next_id(start_id: u32, index: &[u32]) -> TypeId {
-    TypeId(start_id.wrapping_add(index.len() as u32))
-}
-
-#[cold]
-fn truncated(start_id: u32, index: &[u32], rest: &[u32], need: u64) -> Error {
-    Error::TruncatedType {
-        id: next_id(start_id, index),
-        need,
-        left: rest.len() as u64,
-    }
-}
-
-/// Walks the records, whose first id is `start_id`.
-fn index_types(words: &[u32], layout: Option<&[KindLayout]>, start_id: u32) -> Result<Indexed> {
-    // Kernel types average seven words.
-    let mut index: Vec<u32> = Vec::with_capacity(words.len() / 6);
-    const FUNC_PROTO: u32 = Kind::FuncProto.as_u32();
-    let mut unchecked_funcs = Vec::new();
-    let (mut max_id, mut max_str) = (0_u32, 0_u32);
-    let mut rest = words;
-    while !rest.is_empty() {
-        let &[name, info, third, ref after @ ..] = rest else {
-            return Err(truncated(start_id, &index, rest, 3));
-        };
-        let need = match Btf::known_record_len(info) {
-            Some(need) => need,
-            None => Btf::record_len(layout, info, next_id(start_id, &index))?,
-        };
-        let Some((tail, next)) = after.split_at_checked((need - 3) as usize) else {
-            return Err(truncated(start_id, &index, rest, need));
-        };
-        max_str = max_str.max(name);
-        match Kind::of_raw(info_kind(info)) {
-            Kind::Ptr
-            | Kind::Typedef
-            | Kind::Volatile
-            | Kind::Const
-            | Kind::Restrict
-            | Kind::Var
-            | Kind::DeclTag
-            | Kind::TypeTag => max_id = max_id.max(third),
-            Kind::Func => {
-                max_id = max_id.max(third);
-                let proto = third.checked_sub(start_id);
-                let at = proto.and_then(|own| index.get(own as usize));
-                let is_proto = |&at: &u32| info_kind(words[at as usize + 1]) == FUNC_PROTO;
-                if !at.is_some_and(is_proto) {
-                    unchecked_funcs.push(index.len() as u32);
-                }
-            }
-            Kind::Array => {
-                for &ty in tail.iter().take(2) {
-                    max_id = max_id.max(ty);
-                }
-            }
-            Kind::Struct | Kind::Union => {
-                for &[name, ty, _] in tail.as_chunks::<3>().0 {
-                    max_str = max_str.max(name);
-                    max_id = max_id.max(ty);
-                }
-            }
-            Kind::FuncProto => {
-                max_id = max_id.max(third);
-                for &[name, ty] in tail.as_chunks::<2>().0 {
-                    max_str = max_str.max(name);
-                    max_id = max_id.max(ty);
-                }
-            }
-            Kind::Enum => {
-                for &[name, _] in tail.as_chunks::<2>().0 {
-                    max_str = max_str.max(name);
-                }
-            }
-            Kind::Enum64 => {
-                for &[name, _, _] in tail.as_chunks::<3>().0 {
-                    max_str = max_str.max(name);
-                }
-            }
-            Kind::Datasec => {
-                for &[ty, _, _] in tail.as_chunks::<3>().0 {
-                    max_id = max_id.max(ty);
-                }
-            }
-            Kind::Int | Kind::Fwd | Kind::Float | Kind::Void | Kind::Unknown => {}
-        }
-        index.push((words.len() - rest.len()) as u32);
-        rest = next;
-    }
-    Ok(Indexed {
-        index,
-        max_id,
-        max_str,
-        unchecked_funcs,
-    })
-}
-
 impl Btf {
     /// Parses the bytes of a base BTF, in either byte order.
     ///
@@ -355,26 +251,28 @@ impl Btf {
             Some(shared) => shared,
             None => read_words(types, hdr.endian).into(),
         };
-        let Indexed {
-            index,
-            max_id,
-            max_str,
-            unchecked_funcs,
-        } = index_types(&btf.types, btf.effective_layout(), btf.start_id)?;
-        let n_types = u64::from(btf.start_id) + index.len() as u64;
+        btf.index = records::index(&btf.types, btf.effective_layout(), btf.start_id)?;
+        let n_types = u64::from(btf.start_id) + btf.index.len() as u64;
         if n_types > u64::from(u32::MAX) {
             return Err(Error::TooManyTypes(n_types - 1));
         }
-        btf.index = index;
-        if u64::from(max_id) >= n_types || u64::from(max_str) >= str_end {
-            return Err(btf.first_dangling());
+        let ranges = Ranges {
+            start_id: btf.start_id,
+            n_types: btf.n_types(),
+            str_end: btf.str_end(),
+        };
+        let found = ranges::check(&btf.types, &btf.index, ranges);
+        if !found.all_exist {
+            btf.check_all_exist()?;
         }
-        btf.check_funcs(&unchecked_funcs)?;
+        if !found.all_funcs_have_own_proto {
+            btf.check_funcs()?;
+        }
         Ok(btf)
     }
 
-    /// The error for the first id or string offset that does not exist.
-    fn first_dangling(&self) -> Error {
+    /// Checks that all ids and string offsets exist.
+    fn check_all_exist(&self) -> Result<()> {
         let (n_types, str_end) = (self.n_types(), self.str_end());
         for ty in self.own_types() {
             let id = ty.id();
@@ -391,20 +289,17 @@ impl Btf {
                     found.get_or_insert(Error::BadReference { id, target });
                 }
             });
-            if let Some(err) = found {
-                return err;
-            }
+            found.map_or(Ok(()), Err)?;
         }
-        // Unreachable as long as `index_types` looks at what the visitors do.
-        Error::BadStrings("offset out of range")
+        Ok(())
     }
 
-    /// Checks that these own FUNCs have a FUNC_PROTO.
-    fn check_funcs(&self, own: &[u32]) -> Result<()> {
-        for &i in own {
-            let target = TypeId(self.types[self.index[i as usize] as usize + 2]);
+    /// Checks that own FUNCs have a FUNC_PROTO, own or of a base.
+    fn check_funcs(&self) -> Result<()> {
+        for func in self.own_types().filter(|ty| ty.kind() == Kind::Func) {
+            let target = TypeId(func.size_or_type());
             if self.ty(target).map(|ty| ty.kind()) != Some(Kind::FuncProto) {
-                let id = TypeId(self.start_id + i);
+                let id = func.id();
                 return Err(Error::FuncWithoutProto { id, target });
             }
         }

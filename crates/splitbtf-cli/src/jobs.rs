@@ -40,8 +40,11 @@ impl Pool {
         server: Option<JobServer>,
     ) -> anyhow::Result<Self> {
         let useful = usize::try_from(input_bytes / BYTES_PER_THREAD).unwrap_or(usize::MAX);
-        let most = THREADS_PER_PROCESSOR * all_processors();
-        let wanted = wanted.min(most).clamp(1, useful.saturating_add(1));
+        let mut wanted = wanted.clamp(1, useful.saturating_add(1));
+        // To ask for their number is to read a few files.
+        if wanted > THREADS_PER_PROCESSOR {
+            wanted = wanted.min(THREADS_PER_PROCESSOR * all_processors());
+        }
         let (count, tokens) = match server {
             Some(server) => {
                 let tokens = server.take(wanted - 1);

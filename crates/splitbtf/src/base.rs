@@ -4,8 +4,10 @@
 //! what an index costs. A batch of modules asks for so many of them that this is done once and for all
 //! ([`Base::indexed`]). One small module asks for a few hundred, and there each file gets an index of its own
 //! ([`Base::per_file`]): its DWARF is read first, the base's strings are searched for the names in it, and whatever in
-//! the base has another name, or refers to something that does, is no type of the file's and is passed over.
+//! the base has another name, or refers to something that does, is no type of the file's and is passed over: most of it
+//! by [`crate::sieve`], the rest here.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -14,6 +16,7 @@ use hashbrown::HashTable;
 
 use crate::arrays::Arrays;
 use crate::shape::{self, Hash, Tag, name_hash};
+use crate::sieve::Candidates;
 use crate::store::{NO_NAME, NodeId};
 
 /// What the base knows under the name of a struct, union or enum.
@@ -64,7 +67,7 @@ impl Base {
         }
     }
 
-    /// Indexes for each file what the file can ask for: some 2 ms for a small module and a distribution's kernel, but
+    /// Indexes for each file what the file can ask for: some 3 ms for a small module and a distribution's kernel, but
     /// for each anew. Results are those of [`indexed`](Self::indexed). For encoding one file, or a few small ones.
     pub fn per_file(btf: Arc<Btf>) -> Self {
         // Only one section of strings is searched.
@@ -143,20 +146,15 @@ impl BaseIndex {
         let mut named: Vec<(u32, bool)> = Vec::new();
         let mut nameless: Vec<u32> = Vec::new();
         let mut funcs: Vec<u32> = Vec::new();
-        indexed.for_each_type(|t| {
+        let mut look_at = |hasher: &mut Hasher<'_>, t: Type<'_>| {
             let id = t.id();
             match t.kind() {
                 // Nothing refers to these but decl tags, which see to it themselves.
-                Kind::Func => {
-                    if !hasher.is_other(t.name_off().0) {
-                        funcs.push(id.0);
-                    }
-                }
+                Kind::Func => funcs.push(id.0),
                 Kind::Var | Kind::Datasec => {}
                 kind => {
                     hasher.resolve(t);
-                    let other = hasher.is_ruled_out(id);
-                    if other {
+                    if hasher.is_ruled_out(id) {
                         return;
                     }
                     match name_tag(kind, t).filter(|_| t.is_named()) {
@@ -165,7 +163,16 @@ impl BaseIndex {
                     }
                 }
             }
-        });
+        };
+        match hasher.hashes.candidates.clone() {
+            Some(candidates) => {
+                // Void is the first.
+                let ids = candidates.ids().skip(1).map(TypeId);
+                let types = ids.filter_map(|id| indexed.ty(id));
+                types.for_each(|t| look_at(&mut hasher, t));
+            }
+            None => indexed.for_each_type(|t| look_at(&mut hasher, t)),
+        }
 
         let mut table = Table(HashTable::with_capacity(named.len() * 2 + nameless.len()));
         let mut names: Vec<BaseName> = Vec::new();
@@ -174,7 +181,7 @@ impl BaseIndex {
         }
         let mut name_of = Vec::with_capacity(named.len());
         for &(id, is_forward) in &named {
-            let hash = hasher.of(TypeId(id));
+            let hash = hasher.hashes.get(TypeId(id));
             let next = names.len() as u32;
             let no = table.insert(hash, NodeId::base_name(next), next).name_no;
             if no == next {
@@ -195,15 +202,15 @@ impl BaseIndex {
         }
         // Of equal types the first stands for all.
         for id in nameless {
-            table.insert(hasher.of(TypeId(id)), NodeId::base(id), NO_NAME);
+            table.insert(hasher.hashes.get(TypeId(id)), NodeId::base(id), NO_NAME);
         }
         let ambiguous = ambiguous(&indexed, &table, &names, &name_of);
         for (&(id, no), (_, is_forward)) in name_of.iter().zip(named) {
             if let Some(t) = indexed.ty(TypeId(id))
                 && !is_forward
-                && !hasher.is_foreign(t, false)
+                && !hasher.is_foreign(t)
             {
-                table.insert(hasher.content(t), NodeId::base(id), no);
+                table.insert(hasher.hashes.content(t), NodeId::base(id), no);
             }
         }
         let hashes = hasher.hashes;
@@ -248,8 +255,8 @@ impl BaseIndex {
     pub(crate) fn hash_of(&self, id: u32) -> Option<Hash> {
         match self.hashes.slot(id)? {
             OTHER => None,
-            UNSET => Some(content(self.btf.ty(TypeId(id))?, &self.hashes)),
-            _ => self.hashes.get(id),
+            UNSET => Some(self.hashes.content(self.btf.ty(TypeId(id))?)),
+            slot => Some(self.hashes.in_slot(Some(slot))),
         }
     }
 
@@ -460,47 +467,78 @@ const OPEN: u32 = u32::MAX;
 /// How others take in each type: by name where it has one that counts, else by content.
 #[derive(Debug)]
 struct Hashes {
-    /// By type id: [`UNSET`], [`OTHER`], [`OPEN`], or two more than the index in `list`. Fresh memory of the system is zero, so
-    /// that little is touched where little is hashed.
+    /// The types that the file may have; all if `None`.
+    candidates: Option<Arc<Candidates>>,
+    /// By type id, or by rank among the candidates: [`UNSET`], [`OTHER`], [`OPEN`], or two more than the index in `list`.
     slots: Vec<u32>,
     list: Vec<Hash>,
 }
 
 impl Hashes {
-    fn new(n: usize) -> Self {
+    fn new(n_types: usize, candidates: Option<Candidates>) -> Self {
+        let n = candidates.as_ref().map_or(n_types, Candidates::len);
         Self {
+            candidates: candidates.map(Arc::new),
             slots: vec![UNSET; n],
             // Memory that is not used costs nothing, growing does.
             list: Vec::with_capacity(n),
         }
     }
 
+    /// Where in `slots` a type is; `None` if it is none of the candidates.
     #[inline]
-    fn slot(&self, id: u32) -> Option<u32> {
-        self.slots.get(id as usize).copied()
+    fn place(&self, id: u32) -> Option<usize> {
+        match &self.candidates {
+            Some(candidates) => candidates.rank(id),
+            None => Some(id as usize),
+        }
     }
 
     #[inline]
-    fn get(&self, id: u32) -> Option<Hash> {
-        let at = self.slot(id)?.checked_sub(2)?;
-        self.list.get(at as usize).copied()
+    fn slot(&self, id: u32) -> Option<u32> {
+        match self.place(id) {
+            Some(at) => self.slots.get(at).copied(),
+            None => Some(OTHER),
+        }
+    }
+
+    #[inline]
+    fn set_slot(&mut self, id: u32, to: u32) {
+        if let Some(slot) = self.place(id).and_then(|at| self.slots.get_mut(at)) {
+            *slot = to;
+        }
+    }
+
+    /// The hash that a slot stands for, [`Hash::VOID`] if it is of a type that is not hashed.
+    #[inline]
+    fn in_slot(&self, slot: Option<u32>) -> Hash {
+        let at = slot.and_then(|slot| slot.checked_sub(2));
+        let hash = at.and_then(|at| self.list.get(at as usize));
+        hash.copied().unwrap_or(Hash::VOID)
+    }
+
+    #[inline]
+    fn get(&self, id: TypeId) -> Hash {
+        self.in_slot(self.slot(id.0))
+    }
+
+    /// The hash of a type's content, given how others take in each type that is hashed.
+    fn content(&self, t: Type<'_>) -> Hash {
+        let Ok(hash) = content(t, self);
+        hash
     }
 
     #[inline]
     fn set(&mut self, id: u32, hash: Hash) {
         self.list.push(hash);
-        self.slots[id as usize] = self.list.len() as u32 + 1;
-    }
-
-    #[inline]
-    fn rule_out(&mut self, id: u32) {
-        self.slots[id as usize] = OTHER;
+        self.set_slot(id, self.list.len() as u32 + 1);
     }
 }
 
 impl<'b> Hasher<'b> {
     fn new(btf: &'b Btf, strs: Option<&'b FoundStrs>) -> Self {
-        let mut hashes = Hashes::new(btf.n_types() as usize);
+        let candidates = strs.map(|strs| Candidates::new(btf, strs));
+        let mut hashes = Hashes::new(btf.n_types() as usize, candidates);
         hashes.set(0, Hash::VOID);
         Self {
             btf,
@@ -508,10 +546,6 @@ impl<'b> Hasher<'b> {
             hashes,
             stack: Vec::new(),
         }
-    }
-
-    fn of(&self, id: TypeId) -> Hash {
-        self.hashes.get(id.0).unwrap_or(Hash::VOID)
     }
 
     fn is_ruled_out(&self, id: TypeId) -> bool {
@@ -523,10 +557,8 @@ impl<'b> Hasher<'b> {
         self.strs.is_some_and(|strs| strs.is_other(StrOff(off)))
     }
 
-    /// Whether the file certainly does not have a type, because of a name in it or of a type that it refers to. With
-    /// `by_name`, types that have a name that counts are judged by it alone.
-    #[inline(always)]
-    fn is_foreign(&self, t: Type<'_>, by_name: bool) -> bool {
+    /// Whether the file certainly does not have a type, because of a name in it or of a type that it refers to.
+    fn is_foreign(&self, t: Type<'_>) -> bool {
         let &[name, _, third, ref tail @ ..] = t.words() else {
             return false;
         };
@@ -545,7 +577,6 @@ impl<'b> Hasher<'b> {
                 out(third) || params.any(|&[name, ty]| other(name) || out(ty))
             }
             _ if other(name) => true,
-            _ if by_name && t.is_named() => false,
             Kind::Struct | Kind::Union => {
                 let mut members = tail.as_chunks::<3>().0.iter();
                 members.any(|&[name, ty, _]| other(name) || out(ty))
@@ -560,25 +591,36 @@ impl<'b> Hasher<'b> {
         }
     }
 
+    /// The hash by which others take in a type, if there is one yet.
+    #[inline]
+    fn hash(&self, t: Type<'_>) -> Result<Hash, Stop> {
+        match by_name_tag(t) {
+            Some(tag) => Ok(shape::by_name(tag, self.own_name(t)?)),
+            None => content(t, self),
+        }
+    }
+
     /// Hashes a type or rules it out. If that takes types that are neither yet, puts it on the stack and these above it
     /// instead.
     #[inline]
     fn try_hash(&mut self, t: Type<'_>) {
+        match self.hash(t) {
+            Ok(hash) => self.hashes.set(t.id().0, hash),
+            Err(Stop::Foreign) => self.hashes.set_slot(t.id().0, OTHER),
+            Err(Stop::Waits) => self.wait(t),
+        }
+    }
+
+    #[cold]
+    fn wait(&mut self, t: Type<'_>) {
         let id = t.id().0;
-        if self.is_foreign(t, true) {
-            self.hashes.rule_out(id);
+        if self.is_foreign(t) {
+            self.hashes.set_slot(id, OTHER);
             return;
         }
-        if let Some(tag) = by_name_tag(t) {
-            self.hashes.set(id, shape::by_name(tag, t.name_hash()));
-            return;
-        }
-        let (mut unset, mut open) = (false, false);
-        t.for_each_ref(|r| match self.hashes.slot(r.0) {
-            Some(UNSET) => unset = true,
-            Some(OPEN) => open = true,
-            _ => {}
-        });
+        let (hashes, stack) = (&self.hashes, &mut self.stack);
+        let mut open = false;
+        t.for_each_ref(|r| open |= hashes.slot(r.0) == Some(OPEN));
         if open {
             // A cycle without a name in it: no DWARF type hashes like that, so anything unique will do.
             let hash = Hash {
@@ -586,18 +628,15 @@ impl<'b> Hasher<'b> {
                 b: !u64::from(id),
             };
             self.hashes.set(id, hash);
-        } else if !unset {
-            self.hashes.set(id, self.content(t));
-        } else {
-            self.hashes.slots[id as usize] = OPEN;
-            self.stack.push(id);
-            let (hashes, stack) = (&self.hashes, &mut self.stack);
-            t.for_each_ref(|r| {
-                if hashes.slot(r.0) == Some(UNSET) {
-                    stack.push(r.0);
-                }
-            });
+            return;
         }
+        stack.push(id);
+        t.for_each_ref(|r| {
+            if hashes.slot(r.0) == Some(UNSET) {
+                stack.push(r.0);
+            }
+        });
+        self.hashes.set_slot(id, OPEN);
     }
 
     /// Makes sure that a type is hashed or ruled out.
@@ -620,36 +659,108 @@ impl<'b> Hasher<'b> {
             }
         }
     }
+}
 
-    fn content(&self, t: Type<'_>) -> Hash {
-        content(t, &self.hashes)
+/// What a hash of content is made of.
+trait Parts {
+    /// Why there is no such part.
+    type Stop;
+
+    /// What a type's own name puts in.
+    fn own_name(&self, t: Type<'_>) -> Result<u64, Self::Stop>;
+
+    /// What the name at `off` of one of its members, parameters or values puts in.
+    fn name(&self, t: Type<'_>, off: StrOff) -> Result<u64, Self::Stop>;
+
+    /// What a type puts in that others refer to.
+    fn ty(&self, id: TypeId) -> Result<Hash, Self::Stop>;
+}
+
+/// Why there is no hash of a type yet.
+#[derive(Debug, Clone, Copy)]
+enum Stop {
+    /// The file does not have it.
+    Foreign,
+    /// It refers to types that have no hash yet.
+    Waits,
+}
+
+/// Where all parts are known, or do not matter.
+impl Parts for Hashes {
+    type Stop = Infallible;
+
+    fn own_name(&self, t: Type<'_>) -> Result<u64, Infallible> {
+        Ok(match by_name_tag(t) {
+            // What has a name is known by it; see `shape::composite`.
+            Some(_) => self.get(t.id()).a,
+            None => t.name_hash(),
+        })
+    }
+
+    fn name(&self, t: Type<'_>, off: StrOff) -> Result<u64, Infallible> {
+        Ok(t.btf().str_hash(off))
+    }
+
+    fn ty(&self, id: TypeId) -> Result<Hash, Infallible> {
+        Ok(self.get(id))
     }
 }
 
-/// The hash of a type's content, given how others take in each type that is hashed.
-fn content(t: Type<'_>, hashes: &Hashes) -> Hash {
-    let of = |id: TypeId| hashes.get(id.0).unwrap_or(Hash::VOID);
-    let name = match by_name_tag(t) {
-        // What has a name is known by it; see `shape::composite`.
-        Some(_) => of(t.id()).a,
-        None => t.name_hash(),
-    };
-    let target = of(t.type_id().unwrap_or(TypeId::VOID));
+impl Parts for Hasher<'_> {
+    type Stop = Stop;
+
+    #[inline]
+    fn own_name(&self, t: Type<'_>) -> Result<u64, Stop> {
+        // Not all values of tags come from the file's names.
+        match t.kind() {
+            Kind::DeclTag => Ok(t.name_hash()),
+            _ => self.name(t, t.name_off()),
+        }
+    }
+
+    #[inline]
+    fn name(&self, t: Type<'_>, off: StrOff) -> Result<u64, Stop> {
+        match self.is_other(off.0) {
+            true => Err(Stop::Foreign),
+            false => Ok(t.btf().str_hash(off)),
+        }
+    }
+
+    #[inline]
+    fn ty(&self, id: TypeId) -> Result<Hash, Stop> {
+        match self.hashes.slot(id.0) {
+            Some(OTHER) => Err(Stop::Foreign),
+            Some(UNSET | OPEN) => Err(Stop::Waits),
+            slot => Ok(self.hashes.in_slot(slot)),
+        }
+    }
+}
+
+/// The hash of a type's content.
+#[inline]
+fn content<P: Parts>(t: Type<'_>, parts: &P) -> Result<Hash, P::Stop> {
+    let own_name = || parts.own_name(t);
+    let target = || parts.ty(t.type_id().unwrap_or(TypeId::VOID));
+    let reference = |tag| Ok(shape::reference(tag, target()?));
     match t.kind() {
         Kind::Int => {
             let data = t.words().get(3).copied().unwrap_or(0);
-            shape::int(name, t.size_or_type(), data)
+            Ok(shape::int(own_name()?, t.size_or_type(), data))
         }
-        Kind::Float => shape::float(name, t.size_or_type()),
-        Kind::Ptr => shape::reference(Tag::Ptr, target),
-        Kind::Const => shape::reference(Tag::Const, target),
-        Kind::Volatile => shape::reference(Tag::Volatile, target),
-        Kind::Restrict => shape::reference(Tag::Restrict, target),
-        Kind::TypeTag => shape::type_tag(name, t.kind_flag(), target),
-        Kind::Typedef => shape::typedef(name, target),
+        Kind::Float => Ok(shape::float(own_name()?, t.size_or_type())),
+        Kind::Ptr => reference(Tag::Ptr),
+        Kind::Const => reference(Tag::Const),
+        Kind::Volatile => reference(Tag::Volatile),
+        Kind::Restrict => reference(Tag::Restrict),
+        Kind::TypeTag => Ok(shape::type_tag(own_name()?, t.kind_flag(), target()?)),
+        Kind::Typedef => Ok(shape::typedef(own_name()?, target()?)),
         Kind::Array => match t.array() {
-            Some(a) => shape::array(of(a.elem), of(a.index), a.nelems),
-            None => Hash::VOID,
+            Some(a) => Ok(shape::array(
+                parts.ty(a.elem)?,
+                parts.ty(a.index)?,
+                a.nelems,
+            )),
+            None => Ok(Hash::VOID),
         },
         Kind::Struct | Kind::Union => {
             let tag = if t.kind() == Kind::Struct {
@@ -657,39 +768,43 @@ fn content(t: Type<'_>, hashes: &Hashes) -> Hash {
             } else {
                 Tag::Union
             };
-            let mut m = shape::composite(tag, name, t.size_or_type());
+            let mut m = shape::composite(tag, own_name()?, t.size_or_type());
             for f in t.members() {
-                let name = t.btf().str_hash(f.name_off);
-                shape::member(&mut m, name, f.bit_offset, f.bitfield_size, of(f.type_id));
+                let (name, ty) = (parts.name(t, f.name_off)?, parts.ty(f.type_id)?);
+                shape::member(&mut m, name, f.bit_offset, f.bitfield_size, ty);
             }
-            shape::composite_end(m, t.vlen() as usize, t.kind_flag())
+            Ok(shape::composite_end(m, t.vlen() as usize, t.kind_flag()))
         }
         Kind::Enum | Kind::Enum64 => {
             let wide = t.kind() == Kind::Enum64;
-            let mut m = shape::enumeration(name, t.size_or_type(), wide, t.kind_flag());
+            let mut m = shape::enumeration(own_name()?, t.size_or_type(), wide, t.kind_flag());
             for v in t.enum_values() {
-                let name = t.btf().str_hash(v.name_off);
                 let value = if wide {
                     v.as_u64()
                 } else {
                     u64::from(v.as_u64() as u32)
                 };
-                m.words(name, value);
+                m.words(parts.name(t, v.name_off)?, value);
             }
-            m.done()
+            Ok(m.done())
         }
         Kind::FuncProto => {
-            let mut m = shape::func_proto(target);
+            let mut m = shape::func_proto(target()?);
             for p in t.params() {
-                let name = t.btf().str_hash(p.name_off);
-                shape::param(&mut m, name, of(p.type_id));
+                shape::param(&mut m, parts.name(t, p.name_off)?, parts.ty(p.type_id)?);
             }
-            m.done()
+            Ok(m.done())
         }
-        Kind::Func => shape::func(name, t.vlen(), target),
+        Kind::Func => Ok(shape::func(own_name()?, t.vlen(), target()?)),
         Kind::DeclTag => {
-            shape::decl_tag(name, t.component_idx().unwrap_or(-1), t.kind_flag(), target)
+            let component = t.component_idx().unwrap_or(-1);
+            Ok(shape::decl_tag(
+                own_name()?,
+                component,
+                t.kind_flag(),
+                target()?,
+            ))
         }
-        _ => Hash::VOID,
+        _ => Ok(Hash::VOID),
     }
 }

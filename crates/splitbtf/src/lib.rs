@@ -29,6 +29,7 @@ mod pages;
 mod recall;
 mod settle;
 mod shape;
+mod sieve;
 mod store;
 mod text;
 mod vars;
