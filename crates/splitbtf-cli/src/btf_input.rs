@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use btf_builder::Btf;
 use btf_file::{BtfFile, Fault};
-use elf_io::{Elf, FileMap};
 
 pub(crate) use btf_file::find_base;
 
@@ -50,22 +49,6 @@ pub(crate) fn advise(error: btf_file::Error) -> anyhow::Error {
 /// Parses the BTF of a file that is complete in itself: a base.
 pub(crate) fn load_base(path: &Path) -> anyhow::Result<Arc<Btf>> {
     btf_file::open_base(path).map_err(advise)
-}
-
-/// The size of a base that has to be encoded first because it has no BTF; else 0. What else is wrong with it is said
-/// when it is opened.
-pub(crate) fn dwarf_bytes(path: &Path) -> u64 {
-    // What a pipe gives can be had once only.
-    if !path.is_file() {
-        return 0;
-    }
-    let Ok(file) = FileMap::open(path) else {
-        return 0;
-    };
-    match Elf::parse(file.bytes()) {
-        Ok(elf) if elf.section_by_name(".BTF").is_none() => file.bytes().len() as u64,
-        _ => 0,
-    }
 }
 
 /// Fails if `file`, read from `path`, needs a base of its own.

@@ -162,43 +162,72 @@ fn library_encode(path: &Path, base: Option<&Base>, options: &Options) -> anyhow
 /// one. From there on one index of everything costs less.
 const PER_FILE_BYTES: u64 = 8 << 20;
 
-/// Opens a base for files of `input_bytes` in all: an ELF file with `.BTF`, raw BTF, or, if
-/// `encode_dwarf`, an ELF file with DWARF only, which is encoded first.
-pub(crate) fn open_base(
-    path: &Path,
-    options: &Options,
-    encode_dwarf: bool,
-    input_bytes: u64,
-) -> anyhow::Result<Base> {
-    let per_file = input_bytes <= PER_FILE_BYTES;
-    let opened = if per_file {
-        btf_file::map_base(path)
-    } else {
-        btf_file::open_base(path)
-    };
-    let base = match opened {
-        Ok(base) => base,
-        Err(btf_file::Error {
-            fault: Fault::NoBtf { has_dwarf: true },
-            ..
-        }) => {
-            if !encode_dwarf {
-                bail!(
-                    "{}: no .BTF section: this kernel has no BTF that modules could continue; \
-                     build it with CONFIG_DEBUG_INFO_BTF first",
-                    path.display()
-                );
-            }
-            let encoded = library_encode(path, None, options)?;
-            Arc::new(encoded.btf)
+/// What there is of a base before its DWARF is thought of.
+pub(crate) struct OpenedBase<'p> {
+    path: &'p Path,
+    btf: Result<Arc<Btf>, btf_file::Error>,
+    per_file: bool,
+}
+
+impl<'p> OpenedBase<'p> {
+    /// Opens a base for files of `input_bytes` in all: an ELF file with `.BTF`, or raw BTF. What is wrong with it is
+    /// said by [`finish`](Self::finish).
+    pub(crate) fn new(path: &'p Path, input_bytes: u64) -> Self {
+        let per_file = input_bytes <= PER_FILE_BYTES;
+        let btf = if per_file {
+            btf_file::map_base(path)
+        } else {
+            btf_file::open_base(path)
+        };
+        Self {
+            path,
+            btf,
+            per_file,
         }
-        Err(error) => return Err(btf_input::advise(error)),
-    };
-    Ok(if per_file {
-        Base::per_file(base)
-    } else {
-        Base::indexed(base)
-    })
+    }
+
+    /// The size of a base that has to be encoded first because it has no BTF; else 0.
+    pub(crate) fn dwarf_bytes(&self) -> u64 {
+        match &self.btf {
+            Err(btf_file::Error {
+                fault: Fault::NoBtf { .. },
+                ..
+            }) => std::fs::metadata(self.path).map_or(0, |meta| meta.len()),
+            _ => 0,
+        }
+    }
+
+    /// The base, ready for encoding on it. If `encode_dwarf`, an ELF file with DWARF only is encoded first.
+    pub(crate) fn finish(self, options: &Options, encode_dwarf: bool) -> anyhow::Result<Base> {
+        let OpenedBase {
+            path,
+            btf,
+            per_file,
+        } = self;
+        let base = match btf {
+            Ok(base) => base,
+            Err(btf_file::Error {
+                fault: Fault::NoBtf { has_dwarf: true },
+                ..
+            }) => {
+                if !encode_dwarf {
+                    bail!(
+                        "{}: no .BTF section: this kernel has no BTF that modules could continue; \
+                         build it with CONFIG_DEBUG_INFO_BTF first",
+                        path.display()
+                    );
+                }
+                let encoded = library_encode(path, None, options)?;
+                Arc::new(encoded.btf)
+            }
+            Err(error) => return Err(btf_input::advise(error)),
+        };
+        Ok(if per_file {
+            Base::per_file(base)
+        } else {
+            Base::indexed(base)
+        })
+    }
 }
 
 /// Encodes one file and writes nothing. A file without DWARF is an error.

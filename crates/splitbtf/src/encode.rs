@@ -633,11 +633,19 @@ impl<'f> File<'f> {
         let mut names = NameFilter::with_capacity(n / 2 + functions.syms.len());
         symbols.chain(sections).for_each(|name| names.insert(name));
         synthetic::NAMES.iter().for_each(|name| names.insert(name));
+        // Those put in last, by place.
+        let mut last = [Str::NONE; 1024];
+        let mut insert = |name: Str| {
+            let last = &mut last[name.to_bits() as usize % 1024];
+            if *last != name {
+                *last = name;
+                names.insert(text.bytes(name));
+            }
+        };
         for unit in units {
             if let Some(unit) = &*lock(unit) {
-                unit.for_each_name(|name, _| names.insert(text.bytes(name)));
-                let tags = unit.decl_tags.iter();
-                tags.for_each(|tag| names.insert(text.bytes(tag.value)));
+                unit.for_each_name(|name, _| insert(name));
+                unit.decl_tags.iter().for_each(|tag| insert(tag.value));
             }
         }
         names

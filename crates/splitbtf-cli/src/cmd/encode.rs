@@ -12,14 +12,14 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::Serialize;
 
 use crate::args::EncodeArgs;
-use crate::engine::{self, Outcome, Target};
+use crate::engine::{self, OpenedBase, Outcome, Target};
 use crate::inputs::{self, Input};
 use crate::jobs::{self, Pool};
 use crate::jobserver::JobServer;
 use crate::progress::Progress;
 use crate::report::{self, FAILURE, SUCCESS, USAGE};
 use crate::stdout::Out;
-use crate::{batch, btf_input, units};
+use crate::{batch, units};
 
 const PROGRAM: &str = "splitbtf";
 
@@ -72,14 +72,14 @@ impl Plan {
             .map_or_else(jobs::all_processors, std::num::NonZero::get);
         let sizes: Vec<u64> = self.inputs.iter().map(|input| input.len).collect();
         let bytes = sizes.iter().sum();
-        let base_bytes = args.base.as_deref().map_or(0, btf_input::dwarf_bytes);
+        let base = args.base.as_deref();
+        let base = base.map(|path| OpenedBase::new(path, bytes));
+        let base_bytes = base.as_ref().map_or(0, OpenedBase::dwarf_bytes);
         let pool = Pool::new(threads, bytes + base_bytes, JobServer::from_env())?;
         let mut options = engine::options(&args.rules);
         options.share_strings = args.share_strings;
-        let base = match &args.base {
-            Some(path) => Some(pool.run(|| engine::open_base(path, &options, true, bytes))?),
-            None => None,
-        };
+        let base = base.map(|base| pool.run(|| base.finish(&options, true)));
+        let base = base.transpose()?;
         let base_time = begun.elapsed();
 
         let progress = Progress::new(!args.quiet, sizes.len(), bytes);

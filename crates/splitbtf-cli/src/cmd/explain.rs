@@ -11,7 +11,7 @@ use splitbtf::{Mismatch, SkipReason, Skipped};
 
 use crate::args::ExplainArgs;
 use crate::difference;
-use crate::engine;
+use crate::engine::{self, OpenedBase};
 use crate::jobs::{self, Pool};
 use crate::jobserver::JobServer;
 use crate::report::{self, FAILURE, SUCCESS};
@@ -36,7 +36,7 @@ fn explain(args: &ExplainArgs) -> anyhow::Result<bool> {
     let bytes = std::fs::metadata(&args.file).map_or(0, |meta| meta.len());
     let encoded = pool.run(|| -> anyhow::Result<_> {
         let base = match &args.base {
-            Some(path) => Some(engine::open_base(path, &options, true, bytes)?),
+            Some(path) => Some(OpenedBase::new(path, bytes).finish(&options, true)?),
             None => None,
         };
         engine::read(&args.file, base.as_ref(), &options)

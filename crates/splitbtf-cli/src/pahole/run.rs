@@ -12,7 +12,7 @@ use splitbtf::{Base, Mismatch, Options, SkipReason, Skipped};
 
 use super::high::{Encode, HighError, Request};
 use super::low::{LowArgs, LowError};
-use crate::engine::{self, Outcome, Target};
+use crate::engine::{self, OpenedBase, Outcome, Target};
 use crate::jobs::Pool;
 use crate::jobserver::JobServer;
 use crate::report::{self, FAILURE, PAHOLE_USAGE, SUCCESS};
@@ -98,7 +98,8 @@ fn encode_all(request: &Encode) -> anyhow::Result<bool> {
     pool.run(|| {
         let base = match &request.base {
             Some(path) => Some(
-                engine::open_base(path, &options, false, sizes.clone().sum())
+                OpenedBase::new(path, sizes.clone().sum())
+                    .finish(&options, false)
                     .with_context(|| "cannot use the file given with --btf_base")?,
             ),
             None => None,
