@@ -367,4 +367,24 @@ mod tests {
             assert_eq!(found, names[..n]);
         }
     }
+
+    #[test]
+    fn all_nuls_are_found_however_dense_they_are() {
+        // More than is looked at in one go, with all there is from no NUL in a block to nothing else.
+        for every in [1, 2, 3, 7, 64, 100, 3000] {
+            for len in [0, 1, 63, 64, 65, 2047, 2048, 2049, 10_000] {
+                let section: Vec<u8> = (1..=len).map(|n| u8::from(n % every != 0)).collect();
+                let (mut found, mut bits) = (Vec::new(), Vec::new());
+                let mut nuls = Nuls::new(&section);
+                while let Some(ends) = nuls.next_ends(|nuls| bits.push(nuls)) {
+                    found.extend_from_slice(ends);
+                }
+                let expected: Vec<u32> = (0..len).filter(|n| (n + 1) % every == 0).collect();
+                assert_eq!(found, expected, "{every} {len}");
+                let is_set = |n: &u32| bits[*n as usize / 64] >> (n % 64) & 1 != 0;
+                let set: Vec<u32> = (0..64 * bits.len() as u32).filter(is_set).collect();
+                assert_eq!(set, expected, "{every} {len}");
+            }
+        }
+    }
 }
