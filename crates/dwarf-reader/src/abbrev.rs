@@ -148,10 +148,14 @@ pub(crate) struct Plain {
     /// The name is a string.
     pub(crate) string: bool,
     pub(crate) ty: Option<u8>,
-    /// Has the number: a size, an offset in bytes, a bound or a value, by class.
+    /// Has the number: a size, an offset, a bound or a value, by class.
     pub(crate) numbered: bool,
     /// The number is an array's count rather than its upper bound.
     pub(crate) count: bool,
+    /// The number is a member's offset in bits rather than in bytes.
+    pub(crate) in_bits: bool,
+    /// A member's width in bits, in one byte.
+    pub(crate) width: Option<u8>,
     pub(crate) declaration: bool,
     pub(crate) number: u8,
     /// The bits of the number that stand in the DIE.
@@ -189,6 +193,8 @@ impl Plain {
             ty: None,
             numbered: false,
             count: false,
+            in_bits: false,
+            width: None,
             declaration: false,
             number: 0,
             mask: 0,
@@ -218,8 +224,10 @@ impl Plain {
             }
             (Slot::Type, Action::Ref) if size == 4 && self.ty.is_none() => self.ty = Some(at),
             (Slot::Declaration, Action::Present) => self.declaration = true,
+            (Slot::BitSize, Action::Data1) if self.width.is_none() => self.width = Some(at),
             (
                 Slot::MemberLocation
+                | Slot::DataBitOffset
                 | Slot::ByteSize
                 | Slot::ConstValue
                 | Slot::UpperBound
@@ -228,9 +236,10 @@ impl Plain {
             ) if !self.numbered => {
                 // Section offsets once came in the wider forms, and a constant may be anything.
                 let short = size <= 2 && implicit.is_none_or(|n| u16::try_from(n).is_ok());
-                if slot == Slot::MemberLocation && !short {
+                if matches!(slot, Slot::MemberLocation | Slot::DataBitOffset) && !short {
                     return None;
                 }
+                self.in_bits = slot == Slot::DataBitOffset;
                 self.numbered = true;
                 self.count = slot == Slot::Count;
                 self.number = at;
@@ -672,7 +681,7 @@ fn slot_of(class: Class, at: c::DwAt) -> Slot {
             Slot::Type
         }
         c::DW_AT_byte_size if type_like || class == Class::Member => Slot::ByteSize,
-        c::DW_AT_encoding if type_like => Slot::Encoding,
+        c::DW_AT_encoding if class == Class::Type(crate::TypeTag::Base) => Slot::Encoding,
         c::DW_AT_declaration
             if matches!(class, Class::Type(_) | Class::Subprogram | Class::Variable) =>
         {

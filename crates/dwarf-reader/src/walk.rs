@@ -462,16 +462,18 @@ struct PlainDie {
     name: Str,
     ty: TypeRef,
     number: u64,
+    /// `u32::MAX` if there is none.
+    width: u32,
 }
 
 impl PlainDie {
     #[inline(always)]
-    fn member(&self) -> Member {
+    fn member(&self, plain: &Plain) -> Member {
         Member {
             name: self.name,
-            bit_off: self.number * 8,
+            bit_off: self.number << if plain.in_bits { 0 } else { 3 },
             ty: self.ty,
-            bit_size: u32::MAX,
+            bit_size: self.width,
         }
     }
 }
@@ -993,7 +995,7 @@ impl Unit {
                         .is_some_and(|f| f.kind == FrameKind::Type)
                     && let Some(d) = cx.plain(plain, &mut cur, relocate, &mut self.met.short)?
                 {
-                    self.open_members.push(d.member());
+                    self.open_members.push(d.member(plain));
                     continue;
                 }
             }
@@ -1645,7 +1647,7 @@ fn members<const BE: bool, R: Relocate>(
 ) -> Result<bool, ErrorKind> {
     loop {
         match run.child(Class::Member, abbrevs, short)? {
-            Child::Plain(_, die) => members.push(die.member()),
+            Child::Plain(plain, die) => members.push(die.member(plain)),
             Child::End => return Ok(true),
             Child::Other => return Ok(false),
         }
@@ -2006,8 +2008,14 @@ impl<'d> Context<'d> {
             let off = u64::from(u32_at::<BE>(window, place));
             ty = TypeRef(self.local_ref(off)? as u32);
         }
+        let mut width = u32::MAX;
+        if let Some(place) = plain.width {
+            let [bits] = bytes_at(window, place);
+            width = u32::from(bits);
+        }
         cur.pos = start + usize::from(plain.len);
         Ok(Some(PlainDie {
+            width,
             name,
             ty,
             number: plain.implicit | number_at::<BE>(window, plain.number, plain.mask),

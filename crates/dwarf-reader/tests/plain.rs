@@ -166,6 +166,9 @@ impl Dwarf {
                         for m in &unit.members[items] {
                             line +=
                                 &format!(", '{}' at {} {:?}", name(m.name), m.bit_off, ty(m.ty));
+                            if m.bit_size != u32::MAX {
+                                line += &format!(" of {} bits", m.bit_size);
+                            }
                         }
                     }
                     TypeTag::Enum => {
@@ -242,6 +245,17 @@ fn members_of_all_widths_and_a_type_between_them() {
         d.end();
         member(d, Value::Name("far"), Some(Value::Number(0x104, 2)));
         member(d, Value::Name("constant"), Some(Value::Constant(8)));
+        let bits = |d: &mut Dwarf, name, offset| {
+            let attrs = [
+                (c::DW_AT_name, Value::Name(name)),
+                (c::DW_AT_type, Value::Ref(int)),
+                (c::DW_AT_bit_size, Value::Number(3, 1)),
+                (c::DW_AT_data_bit_offset, offset),
+            ];
+            d.die(c::DW_TAG_member, false, &attrs);
+        };
+        bits(d, "low", Value::Number(35, 1));
+        bits(d, "high", Value::Number(2301, 2));
         d.end();
         let declared = (c::DW_AT_declaration, Value::Present);
         d.die(
@@ -254,7 +268,7 @@ fn members_of_all_widths_and_a_type_between_them() {
         types[1..],
         [
             "Struct 'outer' size 300 type None order 2 declaration false flag true, 'first' at 0 Some(0), \
-             'b' at 32 Some(0), 'far' at 2080 Some(0), 'constant' at 64 Some(0)",
+             'b' at 32 Some(0), 'far' at 2080 Some(0), 'constant' at 64 Some(0), 'low' at 35 Some(0) of 3 bits, 'high' at 2301 Some(0) of 3 bits",
             "Union '' size 4 type None order 1 declaration false flag true, 'inner' at 0 Some(0)",
             "Struct 'fwd' size 0 type None order 3 declaration true flag false",
         ]

@@ -28,6 +28,12 @@ impl Hash {
     };
     /// No hash: what nothing hashes to.
     pub(crate) const NONE: Self = Self { a: 0, b: 0 };
+
+    /// Whether this is [`Self::VOID`]; half of it is enough to tell.
+    #[inline(always)]
+    pub(crate) fn is_void(self) -> bool {
+        self.a == Self::VOID.a
+    }
 }
 
 const K0: u64 = 0xa076_1d64_78bd_642f;
@@ -78,7 +84,7 @@ pub(crate) enum Tag {
 }
 
 /// A hash under way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Mix {
     a: u64,
     b: u64,

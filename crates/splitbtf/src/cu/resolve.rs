@@ -6,11 +6,12 @@
 use dwarf_reader::{Member, Str, TypeDie, TypeRef, TypeTag};
 
 use super::{Cycle, OPEN_NO, Worker};
+use crate::recall::Seen;
 use crate::shape::{self, Hash, Mix, Tag};
 use crate::store::{NO_NAME, NodeId, NodeKind, put_str};
 
 /// A struct's or union's members on their way into its content hash, as long as BTF can hold them as they are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Layout {
     m: Mix,
     /// No member is further than that, in bits.
@@ -45,7 +46,7 @@ impl Layout {
             x.bit_size
         };
         self.widths |= width;
-        self.plain &= self.last <= x.bit_off && x.bit_off <= self.most && ty != Hash::VOID;
+        self.plain &= self.last <= x.bit_off && x.bit_off <= self.most && !ty.is_void();
         self.last = x.bit_off;
         shape::member(&mut self.m, name, x.bit_off as u32, width, ty);
     }
@@ -64,7 +65,7 @@ impl Layout {
 }
 
 /// A type that waits for one that it refers to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Open {
     pub(super) i: u32,
     /// The reference to go on with: what the type itself refers to, then its items.
@@ -75,6 +76,10 @@ pub(super) struct Open {
 }
 
 impl Open {
+    fn of(self, i: u32) -> Self {
+        Self { i, ..self }
+    }
+
     /// The hash that was under way.
     pub(super) fn mix(&self) -> Mix {
         self.layout.m
@@ -159,7 +164,8 @@ impl Worker<'_, '_> {
                     shape::composite(tag, name, u32::try_from(t.size).unwrap_or(u32::MAX))
                 }
             }
-            _ => Mix::new(Tag::FuncProto),
+            TypeTag::Subroutine => Mix::new(Tag::FuncProto),
+            _ => return Open::default().of(i),
         };
         Open {
             i,
@@ -192,6 +198,26 @@ impl Worker<'_, '_> {
 
     #[inline]
     fn missing_member(&self, t: &TypeDie, open: &mut Open) -> Option<u32> {
+        if self.repeats {
+            self.missing_of(t, open, |layout, x, mark| {
+                layout.last |= x.bit_off;
+                let place = x.bit_off | u64::from(x.bit_size) << 32;
+                layout.m.item(x.name.to_bits(), place, mark);
+            })
+        } else {
+            self.missing_of(t, open, |layout, x, mark| {
+                layout.add(x, self.text.hash(x.name), mark);
+            })
+        }
+    }
+
+    #[inline(always)]
+    fn missing_of(
+        &self,
+        t: &TypeDie,
+        open: &mut Open,
+        add: impl Fn(&mut Layout, &Member, Hash),
+    ) -> Option<u32> {
         // Kept at hand while the members pass by.
         let mut layout = open.layout;
         let mut next = open.next as usize;
@@ -208,13 +234,7 @@ impl Worker<'_, '_> {
                 },
                 None => Hash::VOID,
             };
-            if self.repeats {
-                layout.last |= x.bit_off;
-                let place = x.bit_off | u64::from(x.bit_size) << 32;
-                layout.m.item(x.name.to_bits(), place, mark);
-            } else {
-                layout.add(x, self.text.hash(x.name), mark);
-            }
+            add(&mut layout, x, mark);
             next += 1;
         }
         open.layout = layout;
@@ -277,28 +297,31 @@ impl Worker<'_, '_> {
         if mark == Hash::NONE {
             return false;
         }
-        let key_of = |_: &Self| match kind {
-            NodeKind::Typedef => shape::typedef(name.to_bits(), mark),
-            _ => shape::reference(tag, mark),
+        let hash_of = |name: &dyn Fn() -> u64, target| match kind {
+            NodeKind::Typedef => shape::typedef(name(), target),
+            _ => shape::reference(tag, target),
         };
-        let seen = self.recall(key_of, |w| {
-            let content = target.map_or(Hash::VOID, |j| w.content(j));
-            let hash = match kind {
-                NodeKind::Typedef => shape::typedef(w.text.hash(name), content),
-                _ => shape::reference(tag, content),
-            };
-            if let Some(seen) = w.find(hash) {
-                return seen;
-            }
-            let node = target.map_or(NodeId::VOID, |j| w.node_of(j));
-            let key = w.key(order);
-            w.intern(hash, key, kind, NO_NAME, |words| {
-                if kind == NodeKind::Typedef {
-                    put_str(words, name);
+        let seen = if self.repeats {
+            let key = hash_of(&|| name.to_bits(), mark);
+            match self.recall.find(key) {
+                Some(seen) => seen,
+                None => {
+                    let content = target.map_or(Hash::VOID, |j| self.content(j));
+                    let hash = hash_of(&|| self.text.hash(name), content);
+                    let found = self.find(hash);
+                    let seen = found
+                        .unwrap_or_else(|| self.new_reference(hash, kind, name, target, order));
+                    self.recall.add(key, seen);
+                    seen
                 }
-                words.push(node.raw());
-            })
-        });
+            }
+        } else {
+            let hash = hash_of(&|| self.text.hash(name), mark);
+            match self.find(hash) {
+                Some(seen) => seen,
+                None => self.new_reference(hash, kind, name, target, order),
+            }
+        };
         if kind == NodeKind::Typedef && self.typedefs_by_name {
             self.locals[i as usize].name_no = NO_NAME;
             self.locals[i as usize].def = seen.node;
@@ -306,6 +329,26 @@ impl Worker<'_, '_> {
             self.set(i, seen);
         }
         true
+    }
+
+    /// The node of a pointer, a qualifier or a typedef that nobody has seen yet.
+    #[inline(never)]
+    fn new_reference(
+        &mut self,
+        hash: Hash,
+        kind: NodeKind,
+        name: Str,
+        target: Option<u32>,
+        order: u32,
+    ) -> Seen {
+        let node = target.map_or(NodeId::VOID, |j| self.node_of(j));
+        let key = self.key(order);
+        self.intern(hash, key, kind, NO_NAME, |words| {
+            if kind == NodeKind::Typedef {
+                put_str(words, name);
+            }
+            words.push(node.raw());
+        })
     }
 
     /// The members of a struct or union that BTF can hold as they are, as places of names, offsets in bits, widths and
