@@ -135,6 +135,8 @@ const OTHER_NAME: u32 = 0;
 /// Who refers to whom in the base, reversed: by type id, and by name.
 #[derive(Debug)]
 struct BaseUsers {
+    /// By type id, whose users are its own: the type itself, or behind all types its name.
+    slots: Vec<u32>,
     starts: Vec<u32>,
     users: Vec<u32>,
 }
@@ -276,6 +278,12 @@ impl BaseIndex {
 
     /// The name under which others refer to a type.
     pub(crate) fn name_of(&self, id: u32) -> Option<u32> {
+        if let Some(users) = self.users.get() {
+            return users
+                .slots
+                .get(id as usize)?
+                .checked_sub(self.btf.n_types());
+        }
         if let Ok(at) = self.name_of.binary_search_by_key(&id, |named| named.0) {
             return Some(self.name_of[at].1);
         }
@@ -327,7 +335,11 @@ impl BaseIndex {
                     }
                 });
             }
-            BaseUsers { starts, users }
+            BaseUsers {
+                slots,
+                starts,
+                users,
+            }
         })
     }
 
