@@ -6,8 +6,9 @@
 //! ([`Unit::type_at`]). A type's `order` says when its DIE *ended*, children included, which is the order in
 //! which the incumbent encoder numbers types.
 //!
-//! What hangs below a DIE (members, enumerators, parameters, dimensions) is collected on stacks while the DIE
-//! is open and moved to its final array when it closes, so that nested types (C++, function bodies) do not
+//! Most DIEs are of forms that are read in one go ([`Plain`]). Members, enumerators, parameters and dimensions of
+//! such forms that follow right behind their type go to their final arrays. What else hangs below a DIE is collected
+//! on stacks while the DIE is open and moved when it closes, so that nested types (C++, function bodies) do not
 //! interleave with the items of the type around them.
 
 use gimli::constants as c;

@@ -76,10 +76,6 @@ pub(super) struct Open {
 }
 
 impl Open {
-    fn of(self, i: u32) -> Self {
-        Self { i, ..self }
-    }
-
     /// The hash that was under way.
     pub(super) fn mix(&self) -> Mix {
         self.layout.m
@@ -165,7 +161,12 @@ impl Worker<'_, '_> {
                 }
             }
             TypeTag::Subroutine => Mix::new(Tag::FuncProto),
-            _ => return Open::default().of(i),
+            _ => {
+                return Open {
+                    i,
+                    ..Open::default()
+                };
+            }
         };
         Open {
             i,
@@ -297,17 +298,13 @@ impl Worker<'_, '_> {
         if mark == Hash::NONE {
             return false;
         }
-        let hash_of = |name: &dyn Fn() -> u64, target| match kind {
-            NodeKind::Typedef => shape::typedef(name(), target),
-            _ => shape::reference(tag, target),
-        };
         let seen = if self.repeats {
-            let key = hash_of(&|| name.to_bits(), mark);
+            let key = reference_hash(tag, || name.to_bits(), mark);
             match self.recall.find(key) {
                 Some(seen) => seen,
                 None => {
                     let content = target.map_or(Hash::VOID, |j| self.content(j));
-                    let hash = hash_of(&|| self.text.hash(name), content);
+                    let hash = reference_hash(tag, || self.text.hash(name), content);
                     let found = self.find(hash);
                     let seen = found
                         .unwrap_or_else(|| self.new_reference(hash, kind, name, target, order));
@@ -316,7 +313,7 @@ impl Worker<'_, '_> {
                 }
             }
         } else {
-            let hash = hash_of(&|| self.text.hash(name), mark);
+            let hash = reference_hash(tag, || self.text.hash(name), mark);
             match self.find(hash) {
                 Some(seen) => seen,
                 None => self.new_reference(hash, kind, name, target, order),
@@ -359,6 +356,15 @@ impl Worker<'_, '_> {
             let node = self.child_node(x.ty);
             put_member(words, x.name, x.bit_off as u32, x.bit_size, node);
         }
+    }
+}
+
+/// The hash of a pointer, a qualifier or a typedef; only the last takes in a name.
+#[inline(always)]
+fn reference_hash(tag: Tag, name: impl FnOnce() -> u64, target: Hash) -> Hash {
+    match tag {
+        Tag::Typedef => shape::typedef(name(), target),
+        _ => shape::reference(tag, target),
     }
 }
 
