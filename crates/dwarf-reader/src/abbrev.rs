@@ -262,7 +262,7 @@ pub(crate) struct Abbrev {
     /// Length of the DIE after its code if every form has a fixed size, else `u32::MAX`.
     pub(crate) fixed_len: u32,
     pub(crate) plain: Option<Plain>,
-    pub(crate) ops: std::ops::Range<u32>,
+    pub(crate) ops: Range<u32>,
 }
 
 /// One abbreviation table, for units of one address size, offset size and version.

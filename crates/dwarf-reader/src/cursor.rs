@@ -167,23 +167,11 @@ impl<'d, const BE: bool> Cursor<'d, BE> {
         Ok(())
     }
 
-    /// As [`Self::skip_cstr`], for strings that are mostly of a few bytes.
-    #[inline]
-    pub(crate) fn skip_short_cstr(&mut self) -> Result<()> {
-        let rest = self.data.get(self.pos..).unwrap_or_default();
-        match rest.iter().take(8).position(|&b| b == 0) {
-            Some(n) => {
-                self.pos += n + 1;
-                Ok(())
-            }
-            None => self.skip_cstr(),
-        }
-    }
-
     /// The bytes up to the next NUL, which is passed over.
+    #[inline]
     pub(crate) fn skip_cstr(&mut self) -> Result<()> {
         let rest = self.data.get(self.pos..).unwrap_or_default();
-        match memchr::memchr(0, rest) {
+        match crate::c_len(rest) {
             Some(n) => {
                 self.pos += n + 1;
                 Ok(())

@@ -217,6 +217,12 @@ pub(crate) enum StrSection {
     Types,
 }
 
+/// The lowest set bit marks the first zero byte of a word, the first being the lowest; 0 if there is none.
+#[inline(always)]
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
+}
+
 /// The length of the string that `rest` begins with; `None` if no NUL follows.
 #[inline]
 fn c_len(rest: &[u8]) -> Option<usize> {
@@ -224,8 +230,7 @@ fn c_len(rest: &[u8]) -> Option<usize> {
     let mut n = 0;
     for chunk in rest.as_chunks::<8>().0.iter().take(8) {
         let word = u64::from_le_bytes(*chunk);
-        // The lowest set bit marks the first zero byte.
-        let zeros = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
+        let zeros = zeros(word);
         if zeros != 0 {
             return Some(n + zeros.trailing_zeros() as usize / 8);
         }

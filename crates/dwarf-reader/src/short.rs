@@ -40,8 +40,7 @@ impl ShortStrings {
             return place;
         };
         let word = u64::from_le_bytes(*head);
-        // The lowest set bit marks the first zero byte.
-        let zeros = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
+        let zeros = crate::zeros(word);
         if zeros == 0 {
             return place;
         }

@@ -1208,39 +1208,37 @@ impl Unit {
         run: &mut Run<'_, 'd, BE, R>,
     ) -> Result<Option<Frame>, ErrorKind> {
         let short = &mut self.met.short;
-        // What comes behind may have items of the same kind that end before: then these wait on the stack.
-        let (first, n, ended, items) = match tag {
+        let Items {
+            first,
+            n,
+            ended,
+            waiting,
+        } = match tag {
             TypeTag::Struct | TypeTag::Union => {
-                let first = self.members.len();
-                let ended = members(&mut self.members, abbrevs, run, short)?;
-                let (n, items) = (self.members.len() - first, self.open_members.len());
-                if !ended {
-                    self.open_members.extend(self.members.drain(first..));
-                }
-                (first, n, ended, items)
+                let lists = (&mut self.members, &mut self.open_members);
+                items(Class::Member, lists, PlainDie::member, abbrevs, run, short)?
             }
             TypeTag::Enum => {
-                let first = self.enumerators.len();
-                let ended = enumerators(&mut self.enumerators, abbrevs, run, short)?;
-                let (n, items) = (self.enumerators.len() - first, self.open_enumerators.len());
-                if !ended {
-                    self.open_enumerators
-                        .extend(self.enumerators.drain(first..));
-                }
-                (first, n, ended, items)
+                let lists = (&mut self.enumerators, &mut self.open_enumerators);
+                let item = |die: &PlainDie, _: &Plain| Enumerator {
+                    name: die.name,
+                    value: die.number,
+                };
+                items(Class::Enumerator, lists, item, abbrevs, run, short)?
             }
-            TypeTag::Array => {
-                let ended = dimension(&mut self.types[idx], abbrevs, run, short)?;
-                (0, 0, ended, self.open_params.len())
-            }
+            TypeTag::Array => Items {
+                first: 0,
+                n: 0,
+                ended: dimension(&mut self.types[idx], abbrevs, run, short)?,
+                waiting: self.open_params.len(),
+            },
             _ => {
-                let first = self.params.len();
-                let ended = params(&mut self.params, abbrevs, run, short)?;
-                let (n, items) = (self.params.len() - first, self.open_params.len());
-                if !ended {
-                    self.open_params.extend(self.params.drain(first..));
-                }
-                (first, n, ended, items)
+                let lists = (&mut self.params, &mut self.open_params);
+                let item = |die: &PlainDie, _: &Plain| ProtoParam {
+                    name: die.name,
+                    ty: die.ty,
+                };
+                items(Class::Param, lists, item, abbrevs, run, short)?
             }
         };
         if ended {
@@ -1250,7 +1248,7 @@ impl Unit {
         Ok(Some(Frame {
             kind: FrameKind::Type,
             idx: idx as u32,
-            items: items as u32,
+            items: waiting as u32,
             legacy: self.open_legacy.len() as u32,
         }))
     }
@@ -1636,63 +1634,46 @@ impl<'d, const BE: bool, R: Relocate> Run<'_, 'd, BE, R> {
     }
 }
 
-// Functions of their own, so that what each of these loops needs stays in registers.
-
-/// Reads members; false if something else comes before the end.
-#[inline(never)]
-fn members<const BE: bool, R: Relocate>(
-    members: &mut Vec<Member>,
-    abbrevs: &Abbrevs,
-    run: &mut Run<'_, '_, BE, R>,
-    short: &mut ShortStrings,
-) -> Result<bool, ErrorKind> {
-    loop {
-        match run.child(Class::Member, abbrevs, short)? {
-            Child::Plain(plain, die) => members.push(die.member(plain)),
-            Child::End => return Ok(true),
-            Child::Other => return Ok(false),
-        }
-    }
+/// Items of a type that were read one after the other.
+struct Items {
+    first: usize,
+    n: usize,
+    /// They are all that the type has.
+    ended: bool,
+    /// How many of other types were on the stack before.
+    waiting: usize,
 }
 
-/// As [`members`].
+/// Reads the items of a class that come next. They go to the first of the lists, or, if something else comes before the
+/// end, to the second: that may have items of the same kind that end before.
+// A function of its own for each class, so that what the loop needs stays in registers.
 #[inline(never)]
-fn enumerators<const BE: bool, R: Relocate>(
-    enumerators: &mut Vec<Enumerator>,
+fn items<T, const BE: bool, R: Relocate>(
+    class: Class,
+    (done, open): (&mut Vec<T>, &mut Vec<T>),
+    item: impl Fn(&PlainDie, &Plain) -> T,
     abbrevs: &Abbrevs,
     run: &mut Run<'_, '_, BE, R>,
     short: &mut ShortStrings,
-) -> Result<bool, ErrorKind> {
-    loop {
-        match run.child(Class::Enumerator, abbrevs, short)? {
-            Child::Plain(_, die) => enumerators.push(Enumerator {
-                name: die.name,
-                value: die.number,
-            }),
-            Child::End => return Ok(true),
-            Child::Other => return Ok(false),
+) -> Result<Items, ErrorKind> {
+    let (first, waiting) = (done.len(), open.len());
+    let ended = loop {
+        match run.child(class, abbrevs, short)? {
+            Child::Plain(plain, die) => done.push(item(&die, plain)),
+            Child::End => break true,
+            Child::Other => break false,
         }
+    };
+    let n = done.len() - first;
+    if !ended {
+        open.extend(done.drain(first..));
     }
-}
-
-/// As [`members`].
-#[inline(never)]
-fn params<const BE: bool, R: Relocate>(
-    params: &mut Vec<ProtoParam>,
-    abbrevs: &Abbrevs,
-    run: &mut Run<'_, '_, BE, R>,
-    short: &mut ShortStrings,
-) -> Result<bool, ErrorKind> {
-    loop {
-        match run.child(Class::Param, abbrevs, short)? {
-            Child::Plain(_, die) => params.push(ProtoParam {
-                name: die.name,
-                ty: die.ty,
-            }),
-            Child::End => return Ok(true),
-            Child::Other => return Ok(false),
-        }
-    }
+    Ok(Items {
+        first,
+        n,
+        ended,
+        waiting,
+    })
 }
 
 /// Reads the only dimension of an array; false if it is not the only one, or of another form.
@@ -1735,6 +1716,16 @@ fn elements(upper_bound: Option<u64>, count: Option<u64>) -> u32 {
 pub(crate) const INHERITANCE: u64 = u64::MAX - 1;
 
 impl Member {
+    /// The width of a bitfield in bits, 0 of any other member.
+    #[inline]
+    pub fn width(&self) -> u32 {
+        if self.bit_size == u32::MAX {
+            0
+        } else {
+            self.bit_size
+        }
+    }
+
     /// Whether this is a base class rather than a member.
     pub fn is_inheritance(&self) -> bool {
         self.bit_off == INHERITANCE
@@ -1984,7 +1975,7 @@ impl<'d> Context<'d> {
         if plain.string {
             name = self.short_name(start, short);
             let mut at = *cur;
-            at.skip_short_cstr()?;
+            at.skip_cstr()?;
             start = at.pos;
         }
         let Some(window) = cur.data.get(start..).and_then(|d| d.first_chunk()) else {
@@ -2121,7 +2112,7 @@ impl<'d> Context<'d> {
             Action::Flag => u64::from(cur.u8()?),
             Action::Present => 1,
             Action::Str => {
-                cur.skip_short_cstr()?;
+                cur.skip_cstr()?;
                 self.short_name(at as usize, &mut met.short).0
             }
             Action::LineStrp => {

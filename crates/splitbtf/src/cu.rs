@@ -633,11 +633,8 @@ impl<'f, 's> Worker<'f, 's> {
     /// Hashes type `i`, all of whose references are ready, and finds or makes its node.
     fn finish(&mut self, open: &Open) {
         let i = open.i;
-        let t = &self.unit.types[i as usize].clone();
+        let t = &{ self.unit.types[i as usize] };
         match t.tag {
-            TypeTag::Pointer | TypeTag::Const | TypeTag::Volatile | TypeTag::Restrict => {
-                self.reference(i);
-            }
             TypeTag::Reference => {
                 self.warn(DiagKind::ReferenceAsPointer, t.off, t.name);
                 self.refer(i, Tag::Ptr, NodeKind::Ptr);
@@ -663,7 +660,11 @@ impl<'f, 's> Worker<'f, 's> {
                 self.set(i, seen);
             }
             TypeTag::Typedef if t.name.is_none() => self.alias(i, t.ty),
-            TypeTag::Typedef => {
+            TypeTag::Pointer
+            | TypeTag::Const
+            | TypeTag::Volatile
+            | TypeTag::Restrict
+            | TypeTag::Typedef => {
                 self.reference(i);
             }
             TypeTag::Base => self.base_type(i, t),
@@ -878,11 +879,7 @@ impl<'f, 's> Worker<'f, 's> {
                 dropped = Some(DiagKind::MemberPastEnd);
                 continue;
             }
-            let width = if m.bit_size == u32::MAX {
-                0
-            } else {
-                m.bit_size
-            };
+            let width = m.width();
             kind_flag |= width != 0;
             too_far |= width > 255 || m.bit_off > u64::from(u32::MAX);
             sorted &= last <= m.bit_off;

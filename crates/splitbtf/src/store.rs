@@ -243,8 +243,7 @@ impl Store {
                 i
             }
         };
-        let name_no = shard.nodes[i as usize].name_no;
-        (NodeId::store(i << self.bits | s as u32), name_no)
+        self.id_and_name(shard, s, i)
     }
 
     /// Makes a node of a hash that has none, as the only worker there is knows. No node is found by [`Self::intern`] in
@@ -260,6 +259,12 @@ impl Store {
         let s = self.shard_of(hash);
         let mut shard = lock(&self.shards[s]);
         let i = self.push(&mut shard, hash, key, kind, name_no, build);
+        self.id_and_name(&shard, s, i)
+    }
+
+    /// Of the `i`th node of shard `s`.
+    #[inline]
+    fn id_and_name(&self, shard: &Shard, s: usize, i: u32) -> (NodeId, u32) {
         let name_no = shard.nodes[i as usize].name_no;
         (NodeId::store(i << self.bits | s as u32), name_no)
     }

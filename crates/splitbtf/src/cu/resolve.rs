@@ -40,11 +40,7 @@ impl Layout {
 
     #[inline(always)]
     pub(super) fn add(&mut self, x: &Member, name: u64, ty: Hash) {
-        let width = if x.bit_size == u32::MAX {
-            0
-        } else {
-            x.bit_size
-        };
+        let width = x.width();
         self.widths |= width;
         self.plain &= self.last <= x.bit_off && x.bit_off <= self.most && !ty.is_void();
         self.last = x.bit_off;
@@ -354,7 +350,7 @@ impl Worker<'_, '_> {
         for n in t.first..t.first + t.n {
             let x = self.unit.members[n as usize];
             let node = self.child_node(x.ty);
-            put_member(words, x.name, x.bit_off as u32, x.bit_size, node);
+            put_member(words, x.name, x.bit_off as u32, x.width(), node);
         }
     }
 }
@@ -368,9 +364,8 @@ fn reference_hash(tag: Tag, name: impl FnOnce() -> u64, target: Hash) -> Hash {
     }
 }
 
-/// One member of a record; a width of `u32::MAX` is none.
+/// One member of a record.
 pub(super) fn put_member(words: &mut Vec<u32>, name: Str, bit_off: u32, width: u32, node: NodeId) {
-    let width = if width == u32::MAX { 0 } else { width };
-    let name = name.to_bits();
-    words.extend([name as u32, (name >> 32) as u32, bit_off, width, node.raw()]);
+    put_str(words, name);
+    words.extend([bit_off, width, node.raw()]);
 }
