@@ -24,12 +24,13 @@ pub fn name_hash(s: &[u8]) -> u64 {
     let mut padded = [0; 16];
     padded[..n].copy_from_slice(s);
     let (x, y) = words(&padded);
-    short_name_hash(x, y, n)
+    short_name_hash(x, y)
 }
 
+/// Of a name of up to 16 bytes, padded with zeros; its length is known by its having none of its own.
 #[inline(always)]
-fn short_name_hash(x: u64, y: u64, n: usize) -> u64 {
-    fold(fold(x ^ K0, y ^ K1 ^ n as u64), K3)
+fn short_name_hash(x: u64, y: u64) -> u64 {
+    fold(x ^ K0, y ^ K1)
 }
 
 fn long_name_hash(s: &[u8]) -> u64 {
@@ -51,7 +52,8 @@ fn long_name_block(seed: u64, (x, y): (u64, u64)) -> u64 {
 #[inline(always)]
 fn long_name_end(seed: u64, s: &[u8]) -> u64 {
     let (x, y) = words(s.last_chunk().unwrap_or(&[0; 16]));
-    short_name_hash(x ^ seed, y ^ seed.rotate_left(32), s.len())
+    let end = short_name_hash(x ^ seed, y ^ seed.rotate_left(32));
+    fold(end ^ s.len() as u64, K3)
 }
 
 /// The halves of a block, first bytes lowest.
@@ -67,10 +69,11 @@ fn zeros(w: u64) -> u64 {
     w.wrapping_sub(0x0101_0101_0101_0101) & !w & 0x8080_8080_8080_8080
 }
 
-/// Keeps the bytes before the zero that `zeros` found first.
+/// Keeps the bytes before the zero that `zeros` found first, all if it found none.
 #[inline(always)]
 fn before(z: u64) -> u64 {
-    (z & z.wrapping_neg()).wrapping_sub(1) >> 7
+    // The zero itself may stay.
+    z.wrapping_sub(1) & !z
 }
 
 /// How many bytes are before the first zero of a block; `None` if there is no zero.
@@ -92,12 +95,18 @@ fn name_end((x, y): (u64, u64)) -> Option<usize> {
 pub fn short_c_name_hash(s: &[u8]) -> Option<(u64, usize)> {
     let (x, y) = words(s.first_chunk()?);
     let (zx, zy) = (zeros(x), zeros(y));
-    let n = name_end((x, y))?;
-    if zx != 0 {
-        Some((short_name_hash(x & before(zx), 0, n), n))
-    } else {
-        Some((short_name_hash(x, y & before(zy), n), n))
+    if zx | zy == 0 {
+        return None;
     }
+    // Whether a name is shorter than a word is as good as random: no branch on that.
+    let reaches_y = u64::from(zx != 0).wrapping_sub(1);
+    let hash = short_name_hash(x & before(zx), y & before(zy) & reaches_y);
+    let end = if zx != 0 {
+        zx.trailing_zeros()
+    } else {
+        64 + zy.trailing_zeros()
+    };
+    Some((hash, end as usize / 8))
 }
 
 /// Hash and length of the NUL-terminated name at the start of `s`; `None` if there is no NUL.
@@ -298,7 +307,7 @@ fn hash_within(section: &[u8], start: usize, n: usize) -> u64 {
                 if n >= 8 { u64::MAX } else { (1 << (8 * n)) - 1 }
             };
             let (x, y) = words(head);
-            short_name_hash(x & keep(n), y & keep(n.saturating_sub(8)), n)
+            short_name_hash(x & keep(n), y & keep(n.saturating_sub(8)))
         }
         _ => name_hash(&section[start..start + n]),
     }

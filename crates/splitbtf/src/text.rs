@@ -72,15 +72,13 @@ impl<'f> Text<'f> {
         let short = self.sections.rest_of_debug_str(s);
         match short.and_then(btf_builder::short_c_name_hash) {
             Some((h, _)) => h,
+            None if s.is_none() => crate::shape::anonymous(),
             None => self.long_hash(s),
         }
     }
 
     #[inline(never)]
     fn long_hash(&self, s: Str) -> u64 {
-        if s.is_none() {
-            return crate::shape::anonymous();
-        }
         match self.sections.rest(s).and_then(btf_builder::c_name_hash) {
             Some((h, _)) => h,
             None => crate::shape::name_hash(self.bytes(s)),
