@@ -78,8 +78,8 @@ pub struct Member {
     pub bit_off: u64,
     /// `DW_AT_type`.
     pub ty: TypeRef,
-    /// `DW_AT_bit_size`, `u32::MAX` if absent.
-    pub bit_size: u32,
+    /// `DW_AT_bit_size`: the width of a bitfield in bits, 0 of any other member.
+    pub width: u32,
 }
 
 /// One `DW_TAG_enumerator`.
@@ -284,6 +284,7 @@ pub struct Unit {
     /// Offset of `.debug_types` in a space that begins with `.debug_info`.
     types_shift: u64,
     places: Places,
+    tagged: Vec<u32>,
     abbrevs: Abbrevs,
     abbrevs_of: Option<(u64, Encoding)>,
     met: Met,
@@ -329,13 +330,17 @@ pub struct Stray {
 /// Where types are by the offsets of their DIEs.
 #[derive(Debug, Default)]
 struct Places {
-    /// For each stretch of the group, the index of the last type that starts in it; `u32::MAX` if none does.
+    /// For each stretch of the group, the last type that starts in it: its index, and in the low bits where in the
+    /// stretch, so that no look at the type itself is needed to know it. `u32::MAX` if none does.
     last: Vec<u32>,
     /// log2 of the length of a stretch in bytes.
     shift: u32,
 }
 
 impl Places {
+    /// Where stretches are long, more types than this cannot be told from none.
+    const MOST: usize = u32::MAX as usize >> 5;
+
     /// For a group of so many bytes.
     fn reset(&mut self, span: u64) {
         // Hardly two types share 4 bytes. Where that would take much memory, a few more steps do no harm.
@@ -345,22 +350,30 @@ impl Places {
             .resize((span >> self.shift) as usize + 1, u32::MAX);
     }
 
+    /// The place of an offset within its stretch.
+    #[inline(always)]
+    fn within(&self, off: u32) -> u32 {
+        off & ((1 << self.shift) - 1)
+    }
+
     /// Types come in ascending order.
     #[inline(always)]
     fn add(&mut self, off: u32, index: usize) {
-        self.last[(off >> self.shift) as usize] = index as u32;
+        self.last[(off >> self.shift) as usize] = (index as u32) << self.shift | self.within(off);
     }
 
     #[inline(always)]
     fn find(&self, off: u32, types: &[TypeDie]) -> Option<usize> {
-        let mut i = *self.last.get((off >> self.shift) as usize)? as usize;
-        loop {
-            let found = types.get(i)?.off;
-            if found <= off {
-                return (found == off).then_some(i);
-            }
-            i = i.checked_sub(1)?;
+        let last = *self.last.get((off >> self.shift) as usize)?;
+        let i = (last >> self.shift) as usize;
+        if i >= types.len() {
+            return None;
         }
+        if self.within(last) == self.within(off) {
+            return Some(i);
+        }
+        let before = types[..i].iter().rposition(|t| t.off <= off)?;
+        (types[before].off == off).then_some(before)
     }
 }
 
@@ -463,7 +476,7 @@ struct PlainDie {
     name: Str,
     ty: TypeRef,
     number: u64,
-    /// `u32::MAX` if there is none.
+    /// 0 if there is none.
     width: u32,
 }
 
@@ -474,7 +487,7 @@ impl PlainDie {
             name: self.name,
             bit_off: self.number << if plain.in_bits { 0 } else { 3 },
             ty: self.ty,
-            bit_size: self.width,
+            width: self.width,
         }
     }
 }
@@ -561,6 +574,7 @@ impl Unit {
 
     fn clear(&mut self) {
         self.types.clear();
+        self.tagged.clear();
         self.members.clear();
         self.enumerators.clear();
         self.params.clear();
@@ -599,6 +613,11 @@ impl Unit {
             return if i < self.types.len() { Some(i) } else { None };
         }
         self.places.find(r.0, &self.types)
+    }
+
+    /// Indices in [`Self::types`] of all structs, unions and enums, in ascending order.
+    pub fn tagged(&self) -> &[u32] {
+        &self.tagged
     }
 
     /// Whether an array has several dimensions, and [`Self::nest_arrays`] something to do.
@@ -852,6 +871,12 @@ impl Unit {
                 }),
             })?;
         }
+        if self.types.len() >= Places::MOST {
+            return Err(Error {
+                kind: ErrorKind::MergedTooLarge,
+                at: Some(first.at()),
+            });
+        }
         self.finish();
         Ok(())
     }
@@ -985,7 +1010,9 @@ impl Unit {
                             die,
                         };
                         let rest = self.plain_children(abbrevs, tag, idx, &mut run)?;
-                        self.frames.extend(rest);
+                        if let Some(frame) = rest {
+                            self.frames.push(frame);
+                        }
                     }
                     continue;
                 }
@@ -1164,11 +1191,19 @@ impl Unit {
         }
     }
 
+    #[inline(always)]
+    fn note_tagged(&mut self, tag: TypeTag, idx: usize) {
+        if matches!(tag, TypeTag::Struct | TypeTag::Union | TypeTag::Enum) {
+            self.tagged.push(idx as u32);
+        }
+    }
+
     /// Adds a type of the usual form, which [`Self::end_plain_type`] ends.
     #[inline(always)]
     fn open_plain_type(&mut self, tag: TypeTag, off: u32, plain: &Plain, d: &PlainDie) -> usize {
         let idx = self.types.len();
         self.places.add(off, idx);
+        self.note_tagged(tag, idx);
         let sized = !matches!(tag, TypeTag::Array | TypeTag::Subroutine);
         self.types.push(TypeDie {
             name: d.name,
@@ -1256,6 +1291,7 @@ impl Unit {
     fn open_type(&mut self, tag: TypeTag, off: u32, a: &Attrs) -> Frame {
         let idx = self.types.len() as u32;
         self.places.add(off, idx as usize);
+        self.note_tagged(tag, idx as usize);
         let mut origin = TypeRef::NONE;
         if a.has(Slot::Specification) {
             origin = TypeRef::off(a.off(Slot::Specification));
@@ -1439,7 +1475,7 @@ impl Unit {
                 bit_off.unwrap_or(u64::MAX)
             },
             ty: a.ty(),
-            bit_size: bit_size.map_or(u32::MAX, |n| u32::try_from(n).unwrap_or(u32::MAX - 1)),
+            width: bit_size.map_or(0, |n| u32::try_from(n).unwrap_or(u32::MAX)),
         });
     }
 
@@ -1486,7 +1522,7 @@ impl Unit {
             let m = self.members[l.member as usize];
             let storage = self.storage_size(m.ty);
             self.members[l.member as usize].bit_off = storage
-                .and_then(|s| legacy_bits(l.location, s, l.bit_offset, u64::from(m.bit_size)))
+                .and_then(|s| legacy_bits(l.location, s, l.bit_offset, u64::from(m.width)))
                 .unwrap_or(u64::MAX);
         }
         self.legacy = legacy;
@@ -1716,16 +1752,6 @@ fn elements(upper_bound: Option<u64>, count: Option<u64>) -> u32 {
 pub(crate) const INHERITANCE: u64 = u64::MAX - 1;
 
 impl Member {
-    /// The width of a bitfield in bits, 0 of any other member.
-    #[inline]
-    pub fn width(&self) -> u32 {
-        if self.bit_size == u32::MAX {
-            0
-        } else {
-            self.bit_size
-        }
-    }
-
     /// Whether this is a base class rather than a member.
     pub fn is_inheritance(&self) -> bool {
         self.bit_off == INHERITANCE
@@ -2000,7 +2026,7 @@ impl<'d> Context<'d> {
             let off = u64::from(u32_at::<BE>(window, place));
             ty = TypeRef(self.local_ref(off)? as u32);
         }
-        let mut width = u32::MAX;
+        let mut width = 0;
         if let Some(place) = plain.width {
             let [bits] = bytes_at(window, place);
             width = u32::from(bits);

@@ -166,8 +166,8 @@ impl Dwarf {
                         for m in &unit.members[items] {
                             line +=
                                 &format!(", '{}' at {} {:?}", name(m.name), m.bit_off, ty(m.ty));
-                            if m.bit_size != u32::MAX {
-                                line += &format!(" of {} bits", m.bit_size);
+                            if m.width != 0 {
+                                line += &format!(" of {} bits", m.width);
                             }
                         }
                     }

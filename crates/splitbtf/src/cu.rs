@@ -69,15 +69,15 @@ pub(crate) struct Local {
     pub(crate) node: NodeId,
     /// What the name, if it has one, is numbered.
     pub(crate) name_no: u32,
-    /// The definition's own node, for a definition with a name.
-    pub(crate) def: NodeId,
+    /// The type's own node: the definition's if it is a definition with a name, else the same as `node`.
+    pub(crate) own: NodeId,
 }
 
 const UNKNOWN: Local = Local {
     hash: Hash::NONE,
     node: LAZY,
     name_no: UNKNOWN_NO,
-    def: NodeId::VOID,
+    own: NodeId::VOID,
 };
 /// Not hashed yet.
 const UNKNOWN_NO: u32 = u32::MAX - 1;
@@ -90,7 +90,7 @@ const VOID: Local = Local {
     hash: Hash::VOID,
     node: NodeId::VOID,
     name_no: NO_NAME,
-    def: NodeId::VOID,
+    own: NodeId::VOID,
 };
 
 /// A cycle of types that C cannot write.
@@ -277,15 +277,7 @@ impl<'f, 's> Worker<'f, 's> {
             let what = Cycle::ENDLESS;
             return Err(Cycle { off, what });
         }
-        let mut marks = std::mem::take(&mut self.marks);
-        marks.clear();
-        // Types with a name are known by it from the start.
-        marks.extend(self.unit.types.iter().map(|t| match self.by_name(t) {
-            Some((tag, name)) if self.repeats => shape::by_place(tag, name.to_bits()),
-            Some((tag, name)) => shape::by_name(tag, self.text.hash(name)),
-            None => Hash::NONE,
-        }));
-        self.marks = marks;
+        self.mark_names();
         for i in 0..self.unit.types.len() as u32 {
             if self.locals[i as usize].name_no == UNKNOWN_NO {
                 self.resolve(i)?;
@@ -294,10 +286,31 @@ impl<'f, 's> Worker<'f, 's> {
         Ok(())
     }
 
+    /// Marks the types of the unit that are known by their names from the start.
+    fn mark_names(&mut self) {
+        let mut marks = std::mem::take(&mut self.marks);
+        marks.clear();
+        marks.resize(self.unit.types.len(), Hash::NONE);
+        let mut mark = |i: usize| {
+            if let Some((tag, name)) = self.by_name(&self.unit.types[i]) {
+                marks[i] = if self.repeats {
+                    shape::by_place(tag, name.to_bits())
+                } else {
+                    shape::by_name(tag, self.text.hash(name))
+                };
+            }
+        };
+        if self.typedefs_by_name {
+            (0..self.unit.types.len()).for_each(mark);
+        } else {
+            self.unit.tagged().iter().for_each(|&i| mark(i as usize));
+        }
+        self.marks = marks;
+    }
+
     /// The node of each type, the definition's own for definitions with a name.
     pub(crate) fn nodes(&self) -> Vec<u32> {
-        let node = |l: &Local| if l.def == NodeId::VOID { l.node } else { l.def };
-        self.locals.iter().map(|l| node(l).raw()).collect()
+        self.locals.iter().map(|l| l.own.raw()).collect()
     }
 
     pub(crate) fn key(&self, order: u32) -> Key {
@@ -583,7 +596,7 @@ impl<'f, 's> Worker<'f, 's> {
             hash: seen.hash,
             node: seen.node,
             name_no: seen.name_no,
-            def: NodeId::VOID,
+            own: seen.node,
         };
         self.set_local(i, local);
     }
@@ -604,11 +617,12 @@ impl<'f, 's> Worker<'f, 's> {
                 if mark != Hash::NONE {
                     self.marks[i as usize] = mark;
                 }
+                let node = self.node_of(j);
                 Local {
                     hash: self.content(j),
-                    node: self.node_of(j),
+                    node,
                     name_no: NO_NAME,
-                    def: NodeId::VOID,
+                    own: node,
                 }
             }
             None => VOID,
@@ -630,54 +644,25 @@ impl<'f, 's> Worker<'f, 's> {
         !self.features.type_tag || self.text.bytes(t.name).is_empty()
     }
 
-    /// Hashes type `i`, all of whose references are ready, and finds or makes its node.
-    fn finish(&mut self, open: &Open) {
-        let i = open.i;
-        let t = &{ self.unit.types[i as usize] };
-        match t.tag {
-            TypeTag::Reference => {
-                self.warn(DiagKind::ReferenceAsPointer, t.off, t.name);
-                self.refer(i, Tag::Ptr, NodeKind::Ptr);
-            }
-            TypeTag::Transparent => self.alias(i, t.ty),
-            TypeTag::TypeTag => {
-                if self.is_no_tag(t) {
-                    return self.alias(i, t.ty);
-                }
-                let key_of = |w: &Self| shape::type_tag(t.name.to_bits(), false, w.mark(t.ty));
-                let seen = self.recall(key_of, |w| {
-                    let hash = shape::type_tag(w.text.hash(t.name), false, w.child(t.ty));
-                    if let Some(seen) = w.find(hash) {
-                        return seen;
-                    }
-                    let target = w.child_node(t.ty);
-                    let key = w.key(t.order);
-                    w.intern(hash, key, NodeKind::TypeTag, NO_NAME, |words| {
-                        put_str(words, t.name);
-                        words.extend([0, target.raw()]);
-                    })
-                });
-                self.set(i, seen);
-            }
-            TypeTag::Typedef if t.name.is_none() => self.alias(i, t.ty),
-            TypeTag::Pointer
-            | TypeTag::Const
-            | TypeTag::Volatile
-            | TypeTag::Restrict
-            | TypeTag::Typedef => {
-                self.reference(i);
-            }
-            TypeTag::Base => self.base_type(i, t),
-            TypeTag::Array => self.array(i, t),
-            TypeTag::Struct | TypeTag::Union if t.declaration => self.declaration(i, t),
-            TypeTag::Struct | TypeTag::Union => self.composite(open, t),
-            TypeTag::Enum => self.enumeration(i, t),
-            TypeTag::Subroutine => self.subroutine(open, t),
-            TypeTag::Unsupported => {
-                self.warn(DiagKind::UnsupportedType, t.off, t.name);
-                self.set_local(i, VOID);
-            }
+    /// The tag of a type, whose target is ready.
+    fn type_tag(&mut self, i: u32, t: &TypeDie) {
+        if self.is_no_tag(t) {
+            return self.alias(i, t.ty);
         }
+        let key_of = |w: &Self| shape::type_tag(t.name.to_bits(), false, w.mark(t.ty));
+        let seen = self.recall(key_of, |w| {
+            let hash = shape::type_tag(w.text.hash(t.name), false, w.child(t.ty));
+            if let Some(seen) = w.find(hash) {
+                return seen;
+            }
+            let target = w.child_node(t.ty);
+            let key = w.key(t.order);
+            w.intern(hash, key, NodeKind::TypeTag, NO_NAME, |words| {
+                put_str(words, t.name);
+                words.extend([0, target.raw()]);
+            })
+        });
+        self.set(i, seen);
     }
 
     /// Whether a number is encoded as an array of bytes.
@@ -757,7 +742,7 @@ impl<'f, 's> Worker<'f, 's> {
             hash: seen.hash,
             node: seen.node,
             name_no: NO_NAME,
-            def: NodeId::VOID,
+            own: seen.node,
         }
     }
 
@@ -826,7 +811,7 @@ impl<'f, 's> Worker<'f, 's> {
             hash: seen.hash,
             node: seen.node,
             name_no: NO_NAME,
-            def: NodeId::VOID,
+            own: seen.node,
         }
     }
 
@@ -879,7 +864,7 @@ impl<'f, 's> Worker<'f, 's> {
                 dropped = Some(DiagKind::MemberPastEnd);
                 continue;
             }
-            let width = m.width();
+            let width = m.width;
             kind_flag |= width != 0;
             too_far |= width > 255 || m.bit_off > u64::from(u32::MAX);
             sorted &= last <= m.bit_off;
@@ -1057,7 +1042,7 @@ impl<'f, 's> Worker<'f, 's> {
         // The name's node is looked up when somebody needs it.
         let local = &mut self.locals[i as usize];
         local.name_no = seen.name_no;
-        local.def = seen.node;
+        local.own = seen.node;
     }
 
     fn enumeration(&mut self, i: u32, t: &TypeDie) {

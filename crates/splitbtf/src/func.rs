@@ -901,14 +901,8 @@ fn is_packed(unit: &Unit, i: usize, abi: Abi, address_size: u64) -> bool {
     let mut largest = 1u64;
     let mut misaligned = false;
     for m in members {
-        if m.bit_size != u32::MAX || m.bit_off == u64::MAX || m.is_inheritance() {
-            end = m
-                .bit_off
-                .saturating_add(u64::from(if m.bit_size == u32::MAX {
-                    0
-                } else {
-                    m.bit_size
-                }));
+        if m.width != 0 || m.bit_off == u64::MAX || m.is_inheritance() {
+            end = m.bit_off.saturating_add(u64::from(m.width));
             continue;
         }
         if m.bit_off > end.next_multiple_of(8) {

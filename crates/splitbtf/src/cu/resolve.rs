@@ -6,6 +6,7 @@
 use dwarf_reader::{Member, Str, TypeDie, TypeRef, TypeTag};
 
 use super::{Cycle, OPEN_NO, Worker};
+use crate::diag::DiagKind;
 use crate::recall::Seen;
 use crate::shape::{self, Hash, Mix, Tag};
 use crate::store::{NO_NAME, NodeId, NodeKind, put_str};
@@ -17,6 +18,8 @@ pub(super) struct Layout {
     /// No member is further than that, in bits.
     most: u64,
     last: u64,
+    /// The upper bit is set if a member stands before the one before it, or further than `most`.
+    outside: u64,
     widths: u32,
     plain: bool,
 }
@@ -33,6 +36,7 @@ impl Layout {
             m: head,
             most,
             last: 0,
+            outside: 0,
             widths: 0,
             plain: t.size <= u64::from(u32::MAX) && t.n <= 0xffff,
         }
@@ -40,11 +44,13 @@ impl Layout {
 
     #[inline(always)]
     pub(super) fn add(&mut self, x: &Member, name: u64, ty: Hash) {
-        let width = x.width();
-        self.widths |= width;
-        self.plain &= self.last <= x.bit_off && x.bit_off <= self.most && !ty.is_void();
+        self.widths |= x.width;
+        // A difference below zero, or an offset that is none, sets the upper bit of one of the two.
+        let outside = x.bit_off.wrapping_sub(self.last) | self.most.wrapping_sub(x.bit_off);
+        self.outside |= outside;
+        self.plain &= !ty.is_void();
         self.last = x.bit_off;
-        shape::member(&mut self.m, name, x.bit_off as u32, width, ty);
+        shape::member(&mut self.m, name, x.bit_off as u32, x.width, ty);
     }
 
     /// The content hash, and whether there are bitfields; `None` if BTF cannot hold the members as they are.
@@ -54,7 +60,8 @@ impl Layout {
         } else {
             0xff_ffff
         };
-        let plain = self.plain && self.widths <= 255 && self.last <= most;
+        let inside = self.outside >> 63 == 0;
+        let plain = self.plain && inside && self.widths <= 255 && self.last <= most;
         let bitfields = self.widths != 0;
         plain.then(|| (shape::composite_end(self.m, n, bitfields), bitfields))
     }
@@ -72,6 +79,13 @@ pub(super) struct Open {
 }
 
 impl Open {
+    fn new(i: u32) -> Self {
+        Self {
+            i,
+            ..Self::default()
+        }
+    }
+
     /// The hash that was under way.
     pub(super) fn mix(&self) -> Mix {
         self.layout.m
@@ -92,15 +106,9 @@ impl Worker<'_, '_> {
     /// Hashes a type and, first, all that it needs hashed.
     #[inline]
     pub(super) fn resolve(&mut self, i: u32) -> Result<(), Cycle> {
-        if self.reference(i) {
-            return Ok(());
-        }
-        let mut open = self.open(i);
-        match self.missing(&mut open) {
-            None => {
-                self.finish(&open);
-                Ok(())
-            }
+        let mut open = Open::new(i);
+        match self.step(&mut open) {
+            None => Ok(()),
             Some(child) => self.resolve_from(open, child),
         }
     }
@@ -109,22 +117,19 @@ impl Worker<'_, '_> {
     fn resolve_from(&mut self, mut top: Open, mut child: u32) -> Result<(), Cycle> {
         self.stack.clear();
         loop {
-            if !self.reference(child) {
-                self.locals[top.i as usize].name_no = OPEN_NO;
-                if self.locals[child as usize].name_no == OPEN_NO {
-                    return Err(Cycle {
-                        off: self.unit.types[child as usize].off,
-                        what: Cycle::NAMELESS,
-                    });
-                }
-                self.stack.push(top);
-                top = self.open(child);
+            self.locals[top.i as usize].name_no = OPEN_NO;
+            if self.locals[child as usize].name_no == OPEN_NO {
+                return Err(Cycle {
+                    off: self.unit.types[child as usize].off,
+                    what: Cycle::NAMELESS,
+                });
             }
+            self.stack.push(top);
+            top = Open::new(child);
             child = loop {
-                if let Some(child) = self.missing(&mut top) {
+                if let Some(child) = self.step(&mut top) {
                     break child;
                 }
-                self.finish(&top);
                 match self.stack.pop() {
                     Some(parent) => top = parent,
                     None => return Ok(()),
@@ -133,64 +138,111 @@ impl Worker<'_, '_> {
         }
     }
 
-    fn open(&self, i: u32) -> Open {
-        let t = &self.unit.types[i as usize];
-        let mark = self.marks[i as usize];
-        let head = match t.tag {
+    /// Goes on with a type: takes what it refers to into its hash until there is one that has to be hashed first, which
+    /// it returns, or finds or makes its node. All that depends on the kind of type is decided here, at once: which kind
+    /// comes next is hard to predict.
+    fn step(&mut self, open: &mut Open) -> Option<u32> {
+        let i = open.i;
+        let t = &{ self.unit.types[i as usize] };
+        match t.tag {
+            TypeTag::Pointer => return self.refer(i, t, Tag::Ptr, NodeKind::Ptr),
+            TypeTag::Const => return self.refer(i, t, Tag::Const, NodeKind::Const),
+            TypeTag::Volatile => return self.refer(i, t, Tag::Volatile, NodeKind::Volatile),
+            TypeTag::Restrict => return self.refer(i, t, Tag::Restrict, NodeKind::Restrict),
+            TypeTag::Typedef if !t.name.is_none() => {
+                return self.refer(i, t, Tag::Typedef, NodeKind::Typedef);
+            }
+            TypeTag::Struct | TypeTag::Union if !t.declaration => {
+                if open.next == 0 {
+                    open.layout = Layout::new(t, self.head(i, t));
+                }
+                let missing = self.missing_member(t, open);
+                if missing.is_some() {
+                    return missing;
+                }
+                self.composite(open, t);
+            }
+            TypeTag::Subroutine => {
+                let missing = self.missing_param(t, open);
+                if missing.is_some() {
+                    return missing;
+                }
+                self.subroutine(open, t);
+            }
+            // Numbers and enums refer to nothing that has to be hashed.
+            TypeTag::Base => self.base_type(i, t),
+            TypeTag::Enum => self.enumeration(i, t),
+            TypeTag::Array => {
+                let missing = self.missing_target(t.ty);
+                if missing.is_some() {
+                    return missing;
+                }
+                self.array(i, t);
+            }
+            TypeTag::Reference => {
+                let missing = self.refer(i, t, Tag::Ptr, NodeKind::Ptr);
+                if missing.is_none() {
+                    self.warn(DiagKind::ReferenceAsPointer, t.off, t.name);
+                }
+                return missing;
+            }
             TypeTag::Struct | TypeTag::Union => {
-                let tag = if t.tag == TypeTag::Union {
-                    Tag::Union
+                // A stub of a type unit leads to the type by its origin, if that is not itself.
+                let stub = self.marks[i as usize] == Hash::NONE;
+                let origin = if stub { t.origin } else { TypeRef::NONE };
+                let missing = self.missing_target(t.ty);
+                let missing = missing.or_else(|| self.missing_target(origin).filter(|&j| j != i));
+                if missing.is_some() {
+                    return missing;
+                }
+                self.declaration(i, t);
+            }
+            TypeTag::Transparent | TypeTag::Typedef | TypeTag::TypeTag => {
+                let missing = self.missing_target(t.ty);
+                if missing.is_some() {
+                    return missing;
+                }
+                if t.tag == TypeTag::TypeTag {
+                    self.type_tag(i, t);
                 } else {
-                    Tag::Struct
-                };
-                if self.repeats {
-                    let mut m = Mix::new(tag);
-                    m.item(t.size, u64::from(t.n), mark);
-                    m
-                } else {
-                    let name = if mark == Hash::NONE {
-                        shape::anonymous()
-                    } else {
-                        mark.a
-                    };
-                    shape::composite(tag, name, u32::try_from(t.size).unwrap_or(u32::MAX))
+                    self.alias(i, t.ty);
                 }
             }
-            TypeTag::Subroutine => Mix::new(Tag::FuncProto),
-            _ => {
-                return Open {
-                    i,
-                    ..Open::default()
-                };
+            TypeTag::Unsupported => {
+                self.warn(DiagKind::UnsupportedType, t.off, t.name);
+                self.set_local(i, super::VOID);
             }
-        };
-        Open {
-            i,
-            next: 0,
-            layout: Layout::new(t, head),
         }
+        None
     }
 
-    /// Takes references into a type's hash until there is one that has to be hashed first.
-    #[inline]
-    fn missing(&self, open: &mut Open) -> Option<u32> {
-        let t = &self.unit.types[open.i as usize];
-        match t.tag {
-            TypeTag::Struct | TypeTag::Union if !t.declaration => self.missing_member(t, open),
-            TypeTag::Subroutine => self.missing_param(t, open),
-            // Numbers and enums refer to nothing that has to be hashed.
-            TypeTag::Base | TypeTag::Enum | TypeTag::Unsupported => None,
-            _ => {
-                let missing = |r: TypeRef| {
-                    self.target(r)
-                        .filter(|&j| self.marks[j as usize] == Hash::NONE)
-                };
-                // A stub of a type unit leads to the type by its origin, if that is not itself.
-                let stub = t.declaration && self.marks[open.i as usize] == Hash::NONE;
-                let origin = if stub { t.origin } else { TypeRef::NONE };
-                missing(t.ty).or_else(|| missing(origin).filter(|&j| j != open.i))
-            }
+    /// The hash of a struct or union before its members; its key, where types are remembered by those.
+    #[inline(always)]
+    fn head(&self, i: u32, t: &TypeDie) -> Mix {
+        let mark = self.marks[i as usize];
+        let tag = if t.tag == TypeTag::Union {
+            Tag::Union
+        } else {
+            Tag::Struct
+        };
+        if self.repeats {
+            let mut m = Mix::new(tag);
+            m.item(t.size, u64::from(t.n), mark);
+            return m;
         }
+        let name = if mark == Hash::NONE {
+            shape::anonymous()
+        } else {
+            mark.a
+        };
+        shape::composite(tag, name, u32::try_from(t.size).unwrap_or(u32::MAX))
+    }
+
+    /// What a reference leads to, if that has to be hashed first.
+    #[inline(always)]
+    fn missing_target(&self, r: TypeRef) -> Option<u32> {
+        self.target(r)
+            .filter(|&j| self.marks[j as usize] == Hash::NONE)
     }
 
     #[inline]
@@ -198,7 +250,7 @@ impl Worker<'_, '_> {
         if self.repeats {
             self.missing_of(t, open, |layout, x, mark| {
                 layout.last |= x.bit_off;
-                let place = x.bit_off | u64::from(x.bit_size) << 32;
+                let place = x.bit_off | u64::from(x.width) << 32;
                 layout.m.item(x.name.to_bits(), place, mark);
             })
         } else {
@@ -243,6 +295,7 @@ impl Worker<'_, '_> {
     fn missing_param(&self, t: &TypeDie, open: &mut Open) -> Option<u32> {
         let m = &mut open.layout.m;
         if open.next == 0 {
+            *m = Mix::new(Tag::FuncProto);
             let ret = self.mark(t.ty);
             if ret == Hash::NONE {
                 return self.target(t.ty);
@@ -270,29 +323,14 @@ impl Worker<'_, '_> {
         None
     }
 
-    /// Finishes a pointer, a qualifier or a typedef with a name, if what it refers to is hashed.
+    /// Finishes a pointer, a qualifier or a typedef with a name, or says what has to be hashed first.
     #[inline]
-    pub(super) fn reference(&mut self, i: u32) -> bool {
-        let t = &self.unit.types[i as usize];
-        match t.tag {
-            TypeTag::Pointer => self.refer(i, Tag::Ptr, NodeKind::Ptr),
-            TypeTag::Const => self.refer(i, Tag::Const, NodeKind::Const),
-            TypeTag::Volatile => self.refer(i, Tag::Volatile, NodeKind::Volatile),
-            TypeTag::Restrict => self.refer(i, Tag::Restrict, NodeKind::Restrict),
-            TypeTag::Typedef if !t.name.is_none() => self.refer(i, Tag::Typedef, NodeKind::Typedef),
-            _ => false,
-        }
-    }
-
-    /// As [`Self::reference`], for a type that becomes one of this kind.
-    pub(super) fn refer(&mut self, i: u32, tag: Tag, kind: NodeKind) -> bool {
-        let TypeDie {
-            ty, name, order, ..
-        } = self.unit.types[i as usize];
-        let target = self.target(ty);
+    fn refer(&mut self, i: u32, t: &TypeDie, tag: Tag, kind: NodeKind) -> Option<u32> {
+        let &TypeDie { name, order, .. } = t;
+        let target = self.target(t.ty);
         let mark = target.map_or(Hash::VOID, |j| self.marks[j as usize]);
         if mark == Hash::NONE {
-            return false;
+            return target;
         }
         let seen = if self.repeats {
             let key = reference_hash(tag, || name.to_bits(), mark);
@@ -317,11 +355,11 @@ impl Worker<'_, '_> {
         };
         if kind == NodeKind::Typedef && self.typedefs_by_name {
             self.locals[i as usize].name_no = NO_NAME;
-            self.locals[i as usize].def = seen.node;
+            self.locals[i as usize].own = seen.node;
         } else {
             self.set(i, seen);
         }
-        true
+        None
     }
 
     /// The node of a pointer, a qualifier or a typedef that nobody has seen yet.
@@ -350,7 +388,7 @@ impl Worker<'_, '_> {
         for n in t.first..t.first + t.n {
             let x = self.unit.members[n as usize];
             let node = self.child_node(x.ty);
-            put_member(words, x.name, x.bit_off as u32, x.width(), node);
+            put_member(words, x.name, x.bit_off as u32, x.width, node);
         }
     }
 }
