@@ -12,6 +12,7 @@ use foldhash::fast::FixedState;
 use gimli::constants as c;
 use hashbrown::HashTable;
 
+use crate::TypeTag;
 use crate::cursor::Cursor;
 use crate::error::ErrorKind;
 
@@ -140,28 +141,58 @@ pub(crate) enum Class {
 /// is in the same unit; and one number is a constant of the abbreviation or stands in up to 8 bytes.
 ///
 /// Places count from behind the DIE's code, or the string if there is one, and are below [`Plain::MAX_LEN`].
+// What a DIE has not is read all the same, from any place, and masked: a branch on it would be taken as the kinds of
+// types come, which is hard to predict.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plain {
+    pub(crate) sort: Sort,
+    /// Of a type.
+    pub(crate) tag: TypeTag,
+    pub(crate) has_children: bool,
     /// Length in bytes, without the string.
     pub(crate) len: u8,
-    pub(crate) name: Option<u8>,
-    /// The name is a string.
-    pub(crate) string: bool,
-    pub(crate) ty: Option<u8>,
+    pub(crate) name: PlainName,
+    pub(crate) declaration: bool,
     /// Has the number: a size, an offset, a bound or a value, by class.
     pub(crate) numbered: bool,
     /// The number is an array's count rather than its upper bound.
     pub(crate) count: bool,
-    /// The number is a member's offset in bits rather than in bytes.
-    pub(crate) in_bits: bool,
-    /// A member's width in bits, in one byte.
-    pub(crate) width: Option<u8>,
-    pub(crate) declaration: bool,
+    /// How far a member's offset has to be shifted to be in bits.
+    pub(crate) shift: u8,
+    /// Where the type is, and `u32::MAX` if there is one.
+    pub(crate) ty: u8,
+    pub(crate) ty_mask: u32,
+    /// Where a member's width in bits is, in one byte, and `u8::MAX` if there is one.
+    pub(crate) width: u8,
+    pub(crate) width_mask: u8,
+    /// Where the number is, and its bits that stand there.
     pub(crate) number: u8,
-    /// The bits of the number that stand in the DIE.
     pub(crate) mask: u64,
     /// The number if it is a constant of the abbreviation, else 0.
     pub(crate) implicit: u64,
+}
+
+/// Of which class a [`Plain`] DIE is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Sort {
+    Type,
+    Member,
+    Enumerator,
+    Subrange,
+    Param,
+    /// Of none that is read this way.
+    Other,
+}
+
+/// Where the name of a [`Plain`] DIE is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlainName {
+    None,
+    /// At the place of this offset in `.debug_str`.
+    Offset(u8),
+    /// Before everything else.
+    String,
 }
 
 impl Plain {
@@ -170,35 +201,51 @@ impl Plain {
     /// What has to be readable at the first place, so that each read is within.
     pub(crate) const WINDOW: usize = Self::MAX_LEN + 8;
 
+    /// A DIE that is not read this way.
+    const OTHER: Self = Self {
+        sort: Sort::Other,
+        tag: TypeTag::Unsupported,
+        has_children: false,
+        len: 0,
+        name: PlainName::None,
+        declaration: false,
+        numbered: false,
+        count: false,
+        shift: 3,
+        ty: 0,
+        ty_mask: 0,
+        width: 0,
+        width_mask: 0,
+        number: 0,
+        mask: 0,
+        implicit: 0,
+    };
+
     /// Of no attributes yet; `None` for classes of which no DIE is read this way.
     fn of(class: Class, tag: u16, has_children: bool) -> Option<Self> {
         use crate::TypeTag as T;
-        let usual = match class {
-            Class::Member => tag == c::DW_TAG_member.0 && !has_children,
-            Class::Enumerator | Class::Subrange | Class::Param => !has_children,
-            Class::Type(T::Struct | T::Union | T::Enum | T::Array | T::Subroutine) => true,
-            Class::Type(tag) => {
-                !has_children
-                    && matches!(
-                        tag,
-                        T::Pointer | T::Const | T::Volatile | T::Restrict | T::Typedef
-                    )
+        let (sort, usual) = match class {
+            Class::Member => (Sort::Member, tag == c::DW_TAG_member.0 && !has_children),
+            Class::Enumerator => (Sort::Enumerator, !has_children),
+            Class::Subrange => (Sort::Subrange, !has_children),
+            Class::Param => (Sort::Param, !has_children),
+            Class::Type(T::Struct | T::Union | T::Enum | T::Array | T::Subroutine) => {
+                (Sort::Type, true)
             }
-            _ => false,
+            Class::Type(T::Pointer | T::Const | T::Volatile | T::Restrict | T::Typedef) => {
+                (Sort::Type, !has_children)
+            }
+            _ => (Sort::Other, false),
+        };
+        let tag = match class {
+            Class::Type(tag) => tag,
+            _ => T::Unsupported,
         };
         usual.then_some(Self {
-            len: 0,
-            name: None,
-            string: false,
-            ty: None,
-            numbered: false,
-            count: false,
-            in_bits: false,
-            width: None,
-            declaration: false,
-            number: 0,
-            mask: 0,
-            implicit: 0,
+            sort,
+            tag,
+            has_children,
+            ..Self::OTHER
         })
     }
 
@@ -213,18 +260,24 @@ impl Plain {
     ) -> Option<Self> {
         let at = self.len;
         let Some(size) = size else {
-            let first = at == 0 && self.name.is_none() && !self.string;
-            self.string = true;
+            let first = at == 0 && self.name == PlainName::None;
+            self.name = PlainName::String;
             return (slot == Slot::Name && action == Action::Str && first).then_some(self);
         };
         match (slot, action) {
             (Slot::None, _) => {}
-            (Slot::Name, Action::Strp) if size == 4 && self.name.is_none() && !self.string => {
-                self.name = Some(at);
+            (Slot::Name, Action::Strp) if size == 4 && self.name == PlainName::None => {
+                self.name = PlainName::Offset(at);
             }
-            (Slot::Type, Action::Ref) if size == 4 && self.ty.is_none() => self.ty = Some(at),
+            (Slot::Type, Action::Ref) if size == 4 && self.ty_mask == 0 => {
+                self.ty = at;
+                self.ty_mask = u32::MAX;
+            }
             (Slot::Declaration, Action::Present) => self.declaration = true,
-            (Slot::BitSize, Action::Data1) if self.width.is_none() => self.width = Some(at),
+            (Slot::BitSize, Action::Data1) if self.width_mask == 0 => {
+                self.width = at;
+                self.width_mask = u8::MAX;
+            }
             (
                 Slot::MemberLocation
                 | Slot::DataBitOffset
@@ -239,7 +292,9 @@ impl Plain {
                 if matches!(slot, Slot::MemberLocation | Slot::DataBitOffset) && !short {
                     return None;
                 }
-                self.in_bits = slot == Slot::DataBitOffset;
+                if slot == Slot::DataBitOffset {
+                    self.shift = 0;
+                }
                 self.numbered = true;
                 self.count = slot == Slot::Count;
                 self.number = at;
@@ -251,6 +306,21 @@ impl Plain {
         let len = u16::from(at) + size;
         self.len = u8::try_from(len).ok()?;
         (usize::from(len) < Self::MAX_LEN).then_some(self)
+    }
+
+    /// Of all its attributes.
+    fn done(mut self) -> Self {
+        match self.tag {
+            // What an array has elements, its dimensions say.
+            TypeTag::Array => {
+                self.numbered = false;
+                self.mask = 0;
+                self.implicit = 1;
+            }
+            TypeTag::Subroutine => self.numbered = false,
+            _ => {}
+        }
+        self
     }
 }
 
@@ -271,6 +341,8 @@ pub(crate) struct Abbrevs {
     /// By code, as long as codes are dense (all compilers count from 1).
     dense: Vec<Option<Abbrev>>,
     sparse: Vec<(u64, Abbrev)>,
+    /// By code, of those of one byte.
+    plain: Vec<Plain>,
     /// Of the declarations that `known` has.
     pub(crate) ops: Vec<Op>,
     pub(crate) consts: Vec<i64>,
@@ -349,6 +421,12 @@ impl Abbrevs {
         }
     }
 
+    /// What is read in one go of the DIE whose code is this byte, if that is all of its code; of [`Sort::Other`] else.
+    #[inline(always)]
+    pub(crate) fn plain(&self, code: u8) -> &Plain {
+        self.plain.get(usize::from(code)).unwrap_or(&Plain::OTHER)
+    }
+
     /// Reads the table at `off` of `.debug_abbrev`, reusing this one's memory and what it knows.
     pub(crate) fn read<const BE: bool>(
         &mut self,
@@ -358,6 +436,7 @@ impl Abbrevs {
     ) -> Result<(), ErrorKind> {
         self.dense.clear();
         self.sparse.clear();
+        self.plain.clear();
         if self.known.encoding != Some(encoding) || self.ops.len() > Known::MOST_OPS {
             self.known.encoding = Some(encoding);
             self.known.table.clear();
@@ -390,6 +469,12 @@ impl Abbrevs {
                 let i = code as usize;
                 if self.dense.len() <= i {
                     self.dense.resize(i + 1, None);
+                }
+                if code < 0x80 {
+                    if self.plain.len() <= i {
+                        self.plain.resize(i + 1, Plain::OTHER);
+                    }
+                    self.plain[i] = abbrev.plain.unwrap_or(Plain::OTHER);
                 }
                 self.dense[i] = Some(abbrev);
             } else {
@@ -467,7 +552,7 @@ impl Abbrevs {
             tag,
             has_children,
             fixed_len: if all_fixed { fixed_len } else { u32::MAX },
-            plain,
+            plain: plain.map(Plain::done),
             ops: start..self.ops.len() as u32,
         })
     }

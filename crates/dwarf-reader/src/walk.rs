@@ -13,7 +13,9 @@
 
 use gimli::constants as c;
 
-use crate::abbrev::{Abbrev, Abbrevs, Action, Class, Encoding, N_SLOTS, Op, Plain, Slot, action};
+use crate::abbrev::{
+    Abbrev, Abbrevs, Action, Class, Encoding, N_SLOTS, Op, Plain, PlainName, Slot, Sort, action,
+};
 use crate::cursor::Cursor;
 use crate::error::{At, Error, ErrorKind, Result};
 use crate::short::ShortStrings;
@@ -485,7 +487,7 @@ impl PlainDie {
     fn member(&self, plain: &Plain) -> Member {
         Member {
             name: self.name,
-            bit_off: self.number << if plain.in_bits { 0 } else { 3 },
+            bit_off: self.number << plain.shift,
             ty: self.ty,
             width: self.width,
         }
@@ -996,25 +998,16 @@ impl Unit {
             let ab = abbrevs.get(code).ok_or(ErrorKind::UnknownAbbrev(code))?;
             let local_off = (off as u64).wrapping_sub(cx.base) as u32;
             if let Some(plain) = &ab.plain {
-                if let Class::Type(tag) = ab.class
-                    && let Some(d) = cx.plain(plain, &mut cur, relocate, &mut self.met.short)?
-                {
-                    let idx = self.open_plain_type(tag, local_off, plain, &d);
-                    if !ab.has_children {
-                        self.end_plain_type(idx, 0, 0);
-                    } else {
-                        let mut run = Run {
-                            cx: &cx,
-                            cur: &mut cur,
-                            relocate,
-                            die,
-                        };
-                        let rest = self.plain_children(abbrevs, tag, idx, &mut run)?;
-                        if let Some(frame) = rest {
-                            self.frames.push(frame);
-                        }
+                if plain.sort == Sort::Type {
+                    let mut run = Run {
+                        cx: &cx,
+                        cur: &mut cur,
+                        relocate,
+                        die,
+                    };
+                    if self.plain_types(abbrevs, off, plain, &mut run)? {
+                        continue;
                     }
-                    continue;
                 }
                 if ab.class == Class::Member
                     && self
@@ -1198,38 +1191,61 @@ impl Unit {
         }
     }
 
-    /// Adds a type of the usual form, which [`Self::end_plain_type`] ends.
-    #[inline(always)]
-    fn open_plain_type(&mut self, tag: TypeTag, off: u32, plain: &Plain, d: &PlainDie) -> usize {
-        let idx = self.types.len();
-        self.places.add(off, idx);
-        self.note_tagged(tag, idx);
-        let sized = !matches!(tag, TypeTag::Array | TypeTag::Subroutine);
-        self.types.push(TypeDie {
-            name: d.name,
-            size: if tag == TypeTag::Array { 1 } else { d.number },
-            off,
-            order: 0,
-            ty: d.ty,
-            first: 0,
-            n: 0,
-            origin: TypeRef::NONE,
-            tag,
-            encoding: 0,
-            declaration: plain.declaration,
-            flag: sized && plain.numbered,
-        });
-        idx
-    }
-
-    /// Ends a type whose items are where they belong.
-    #[inline(always)]
-    fn end_plain_type(&mut self, idx: usize, first: usize, n: usize) {
-        let t = &mut self.types[idx];
-        t.first = first as u32;
-        t.n = n as u32;
-        t.order = self.ended;
-        self.ended += 1;
+    /// Reads a type of the usual form, whose DIE starts at `start` and behind whose code the cursor stands, and those
+    /// that follow as long as they are of usual forms too, with their children. False, and the cursor stays, if not even
+    /// the first can be read in one go.
+    // A loop of its own: nearly all DIEs of a unit come this way, and what the others need would take up its registers.
+    #[inline(never)]
+    fn plain_types<const BE: bool, R: Relocate>(
+        &mut self,
+        abbrevs: &Abbrevs,
+        start: usize,
+        first: &Plain,
+        run: &mut Run<'_, '_, BE, R>,
+    ) -> Result<bool, ErrorKind> {
+        let (mut start, mut plain) = (start, first);
+        let mut any = false;
+        loop {
+            let behind_code = run.cur.pos;
+            let read = run.plain(start, plain, &mut self.met.short)?;
+            let Some(d) = read else {
+                run.cur.pos = if any { start } else { behind_code };
+                return Ok(any);
+            };
+            any = true;
+            let off = (start as u64).wrapping_sub(run.cx.base) as u32;
+            let idx = self.types.len();
+            self.places.add(off, idx);
+            self.note_tagged(plain.tag, idx);
+            self.types.push(TypeDie {
+                name: d.name,
+                size: d.number,
+                off,
+                order: self.ended,
+                ty: d.ty,
+                first: 0,
+                n: 0,
+                origin: TypeRef::NONE,
+                tag: plain.tag,
+                encoding: 0,
+                declaration: plain.declaration,
+                flag: plain.numbered,
+            });
+            if !plain.has_children {
+                self.ended += 1;
+            } else if let Some(frame) = self.plain_children(abbrevs, plain.tag, idx, run)? {
+                self.frames.push(frame);
+            }
+            start = run.cur.pos;
+            let Some(&code) = run.cur.data.get(start) else {
+                return Ok(true);
+            };
+            plain = abbrevs.plain(code);
+            if plain.sort != Sort::Type {
+                return Ok(true);
+            }
+            run.cur.pos = start + 1;
+        }
     }
 
     /// Reads the children of a type as long as they are those that types of its kind usually have, which go where they
@@ -1251,7 +1267,7 @@ impl Unit {
         } = match tag {
             TypeTag::Struct | TypeTag::Union => {
                 let lists = (&mut self.members, &mut self.open_members);
-                items(Class::Member, lists, PlainDie::member, abbrevs, run, short)?
+                items(Sort::Member, lists, PlainDie::member, abbrevs, run, short)?
             }
             TypeTag::Enum => {
                 let lists = (&mut self.enumerators, &mut self.open_enumerators);
@@ -1259,7 +1275,7 @@ impl Unit {
                     name: die.name,
                     value: die.number,
                 };
-                items(Class::Enumerator, lists, item, abbrevs, run, short)?
+                items(Sort::Enumerator, lists, item, abbrevs, run, short)?
             }
             TypeTag::Array => Items {
                 first: 0,
@@ -1273,11 +1289,15 @@ impl Unit {
                     name: die.name,
                     ty: die.ty,
                 };
-                items(Class::Param, lists, item, abbrevs, run, short)?
+                items(Sort::Param, lists, item, abbrevs, run, short)?
             }
         };
         if ended {
-            self.end_plain_type(idx, first, n);
+            let t = &mut self.types[idx];
+            t.first = first as u32;
+            t.n = n as u32;
+            t.order = self.ended;
+            self.ended += 1;
             return Ok(None);
         }
         Ok(Some(Frame {
@@ -1635,11 +1655,26 @@ enum Child<'a> {
     Other,
 }
 
-impl<'d, const BE: bool, R: Relocate> Run<'_, 'd, BE, R> {
+impl<const BE: bool, R: Relocate> Run<'_, '_, BE, R> {
+    /// As [`Context::plain`], for the DIE at `start`, behind whose code the cursor stands.
+    #[inline(always)]
+    fn plain(
+        &mut self,
+        start: usize,
+        plain: &Plain,
+        short: &mut ShortStrings,
+    ) -> Result<Option<PlainDie>, ErrorKind> {
+        let read = self.cx.plain(plain, self.cur, self.relocate, short);
+        if read.is_err() {
+            *self.die = start as u64;
+        }
+        read
+    }
+
     #[inline(always)]
     fn child<'a>(
         &mut self,
-        class: Class,
+        sort: Sort,
         abbrevs: &'a Abbrevs,
         short: &mut ShortStrings,
     ) -> Result<Child<'a>, ErrorKind> {
@@ -1651,16 +1686,12 @@ impl<'d, const BE: bool, R: Relocate> Run<'_, 'd, BE, R> {
             self.cur.pos += 1;
             return Ok(Child::End);
         }
-        let plain = match abbrevs.get(u64::from(code)) {
-            Some(ab) if code < 0x80 && ab.class == class => ab.plain.as_ref(),
-            _ => None,
-        };
-        let Some(plain) = plain else {
+        let plain = abbrevs.plain(code);
+        if plain.sort != sort {
             return Ok(Child::Other);
-        };
-        *self.die = at as u64;
+        }
         self.cur.pos += 1;
-        match self.cx.plain(plain, self.cur, self.relocate, short)? {
+        match self.plain(at, plain, short)? {
             Some(die) => Ok(Child::Plain(plain, die)),
             None => {
                 self.cur.pos = at;
@@ -1685,7 +1716,7 @@ struct Items {
 // A function of its own for each class, so that what the loop needs stays in registers.
 #[inline(never)]
 fn items<T, const BE: bool, R: Relocate>(
-    class: Class,
+    sort: Sort,
     (done, open): (&mut Vec<T>, &mut Vec<T>),
     item: impl Fn(&PlainDie, &Plain) -> T,
     abbrevs: &Abbrevs,
@@ -1694,7 +1725,7 @@ fn items<T, const BE: bool, R: Relocate>(
 ) -> Result<Items, ErrorKind> {
     let (first, waiting) = (done.len(), open.len());
     let ended = loop {
-        match run.child(class, abbrevs, short)? {
+        match run.child(sort, abbrevs, short)? {
             Child::Plain(plain, die) => done.push(item(&die, plain)),
             Child::End => break true,
             Child::Other => break false,
@@ -1720,7 +1751,7 @@ fn dimension<const BE: bool, R: Relocate>(
     run: &mut Run<'_, '_, BE, R>,
     short: &mut ShortStrings,
 ) -> Result<bool, ErrorKind> {
-    match run.child(Class::Subrange, abbrevs, short)? {
+    match run.child(Sort::Subrange, abbrevs, short)? {
         Child::Plain(plain, die) => {
             let number = plain.numbered.then_some(die.number);
             let (bound, count) = if plain.count {
@@ -1998,7 +2029,7 @@ impl<'d> Context<'d> {
     ) -> Result<Option<PlainDie>, ErrorKind> {
         let mut name = Str::NONE;
         let mut start = cur.pos;
-        if plain.string {
+        if plain.name == PlainName::String {
             name = self.short_name(start, short);
             let mut at = *cur;
             at.skip_cstr()?;
@@ -2007,7 +2038,7 @@ impl<'d> Context<'d> {
         let Some(window) = cur.data.get(start..).and_then(|d| d.first_chunk()) else {
             return Ok(None);
         };
-        if let Some(place) = plain.name {
+        if let PlainName::Offset(place) = plain.name {
             let raw = u64::from(u32_at::<BE>(window, place));
             let off = (start + usize::from(place)) as u64;
             let value = match relocate.next_usual(self.in_types, off, 4, raw) {
@@ -2021,19 +2052,13 @@ impl<'d> Context<'d> {
             };
             name = Str(self.debug_str(value)?);
         }
-        let mut ty = TypeRef::NONE;
-        if let Some(place) = plain.ty {
-            let off = u64::from(u32_at::<BE>(window, place));
-            ty = TypeRef(self.local_ref(off)? as u32);
-        }
-        let mut width = 0;
-        if let Some(place) = plain.width {
-            let [bits] = bytes_at(window, place);
-            width = u32::from(bits);
-        }
+        // The unit's own offset is one that may be referred to: no type leads there.
+        let target = u32_at::<BE>(window, plain.ty) & plain.ty_mask;
+        let ty = TypeRef(self.local_ref(u64::from(target))? as u32 | !plain.ty_mask);
+        let [width] = bytes_at(window, plain.width);
         cur.pos = start + usize::from(plain.len);
         Ok(Some(PlainDie {
-            width,
+            width: u32::from(width & plain.width_mask),
             name,
             ty,
             number: plain.implicit | number_at::<BE>(window, plain.number, plain.mask),
@@ -2058,7 +2083,8 @@ impl<'d> Context<'d> {
                 offset: off,
             });
         }
-        Ok(Str::new(StrSection::Str, off).0)
+        // Below the length of a section in memory.
+        Ok((StrSection::Str as u64) << Str::SHIFT | off)
     }
 
     /// What to make of an index past the end of its table: nothing, as long as it is not known where the table begins.
