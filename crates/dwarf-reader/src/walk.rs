@@ -337,6 +337,8 @@ struct Places {
     last: Vec<u32>,
     /// log2 of the length of a stretch in bytes.
     shift: u32,
+    /// The bits of an offset that say where in a stretch it is.
+    within: u32,
 }
 
 impl Places {
@@ -347,36 +349,35 @@ impl Places {
     fn reset(&mut self, span: u64) {
         // Hardly two types share 4 bytes. Where that would take much memory, a few more steps do no harm.
         self.shift = if span < 4 << 20 { 2 } else { 5 };
+        self.within = (1 << self.shift) - 1;
         self.last.clear();
         self.last
             .resize((span >> self.shift) as usize + 1, u32::MAX);
     }
 
-    /// The place of an offset within its stretch.
-    #[inline(always)]
-    fn within(&self, off: u32) -> u32 {
-        off & ((1 << self.shift) - 1)
-    }
-
     /// Types come in ascending order.
     #[inline(always)]
     fn add(&mut self, off: u32, index: usize) {
-        self.last[(off >> self.shift) as usize] = (index as u32) << self.shift | self.within(off);
+        self.last[(off >> self.shift) as usize] = (index as u32) << self.shift | off & self.within;
     }
 
+    /// The index of the type at an offset; one that no type has, or `None`, if there is none.
     #[inline(always)]
     fn find(&self, off: u32, types: &[TypeDie]) -> Option<usize> {
         let last = *self.last.get((off >> self.shift) as usize)?;
         let i = (last >> self.shift) as usize;
-        if i >= types.len() {
-            return None;
-        }
-        if self.within(last) == self.within(off) {
+        if (last ^ off) & self.within == 0 {
             return Some(i);
         }
-        let before = types[..i].iter().rposition(|t| t.off <= off)?;
-        (types[before].off == off).then_some(before)
+        find_before(i, off, types)
     }
+}
+
+/// The index of the type at an offset, among those before the `i`th.
+#[inline(never)]
+fn find_before(i: usize, off: u32, types: &[TypeDie]) -> Option<usize> {
+    let before = types.get(..i)?.iter().rposition(|t| t.off <= off)?;
+    (types[before].off == off).then_some(before)
 }
 
 /// Who refers to a `DW_TAG_GNU_annotation`.
@@ -610,11 +611,18 @@ impl Unit {
     /// The index in [`Self::types`] of what a reference leads to; `None` for void and for anything not a type.
     #[inline]
     pub fn type_at(&self, r: TypeRef) -> Option<usize> {
-        if r.0 & TypeRef::INDEX != 0 {
-            let i = (r.0 & !TypeRef::INDEX) as usize;
-            return if i < self.types.len() { Some(i) } else { None };
+        self.index_at(r).filter(|&i| i < self.types.len())
+    }
+
+    /// As [`Self::type_at`], but an index that no type has may also mean that there is none: for where it is looked up in
+    /// something as long as [`Self::types`], which tells.
+    #[inline(always)]
+    pub fn index_at(&self, r: TypeRef) -> Option<usize> {
+        // Offsets are far below those with the bit of an index.
+        match self.places.find(r.0, &self.types) {
+            None if r.0 & TypeRef::INDEX != 0 => Some((r.0 & !TypeRef::INDEX) as usize),
+            found => found,
         }
-        self.places.find(r.0, &self.types)
     }
 
     /// Indices in [`Self::types`] of all structs, unions and enums, in ascending order.

@@ -331,6 +331,20 @@ impl<'f, 's> Worker<'f, 's> {
         }
     }
 
+    /// As [`Self::target`], with its mark.
+    #[inline(always)]
+    fn target_and_mark(&self, r: dwarf_reader::TypeRef) -> (Option<u32>, Hash) {
+        if let Some(i) = self.unit.index_at(r)
+            && let Some(&mark) = self.marks.get(i)
+        {
+            return (Some(i as u32), mark);
+        }
+        if r != dwarf_reader::TypeRef::NONE {
+            self.stray.set(true);
+        }
+        (None, Hash::VOID)
+    }
+
     pub(crate) fn local(&mut self, r: dwarf_reader::TypeRef) -> Local {
         match self.target(r) {
             Some(i) => self.local_at(i as usize),
@@ -528,10 +542,7 @@ impl<'f, 's> Worker<'f, 's> {
     /// The mark of what a reference leads to; [`Hash::NONE`] if that has to be hashed first.
     #[inline(always)]
     fn mark(&self, r: dwarf_reader::TypeRef) -> Hash {
-        match self.target(r) {
-            Some(j) => self.marks[j as usize],
-            None => Hash::VOID,
-        }
+        self.target_and_mark(r).1
     }
 
     /// How other types take in local type `j`, which is ready.
@@ -547,7 +558,7 @@ impl<'f, 's> Worker<'f, 's> {
     /// As [`Self::content`], where marks are of places.
     fn content_by_name(&mut self, j: u32) -> Hash {
         let local = &self.locals[j as usize];
-        if local.hash != Hash::NONE {
+        if !local.hash.is_none() {
             return local.hash;
         }
         match self.by_name(&self.unit.types[j as usize]) {
@@ -605,7 +616,7 @@ impl<'f, 's> Worker<'f, 's> {
         self.locals[i as usize] = local;
         // The mark of a type with a name stays as it is.
         let mark = &mut self.marks[i as usize];
-        if *mark == Hash::NONE {
+        if mark.is_none() {
             *mark = local.hash;
         }
     }
@@ -614,7 +625,7 @@ impl<'f, 's> Worker<'f, 's> {
         let local = match self.target(r) {
             Some(j) => {
                 let mark = self.marks[j as usize];
-                if mark != Hash::NONE {
+                if !mark.is_none() {
                     self.marks[i as usize] = mark;
                 }
                 let node = self.node_of(j);

@@ -29,6 +29,12 @@ impl Hash {
     /// No hash: what nothing hashes to.
     pub(crate) const NONE: Self = Self { a: 0, b: 0 };
 
+    /// Whether this is [`Self::NONE`].
+    #[inline(always)]
+    pub(crate) fn is_none(self) -> bool {
+        self.a | self.b == 0
+    }
+
     /// Whether this is [`Self::VOID`]; half of it is enough to tell.
     #[inline(always)]
     pub(crate) fn is_void(self) -> bool {

@@ -188,7 +188,7 @@ impl Worker<'_, '_> {
             }
             TypeTag::Struct | TypeTag::Union => {
                 // A stub of a type unit leads to the type by its origin, if that is not itself.
-                let stub = self.marks[i as usize] == Hash::NONE;
+                let stub = self.marks[i as usize].is_none();
                 let origin = if stub { t.origin } else { TypeRef::NONE };
                 let missing = self.missing_target(t.ty);
                 let missing = missing.or_else(|| self.missing_target(origin).filter(|&j| j != i));
@@ -230,7 +230,7 @@ impl Worker<'_, '_> {
             m.item(t.size, u64::from(t.n), mark);
             return m;
         }
-        let name = if mark == Hash::NONE {
+        let name = if mark.is_none() {
             shape::anonymous()
         } else {
             mark.a
@@ -241,8 +241,8 @@ impl Worker<'_, '_> {
     /// What a reference leads to, if that has to be hashed first.
     #[inline(always)]
     fn missing_target(&self, r: TypeRef) -> Option<u32> {
-        self.target(r)
-            .filter(|&j| self.marks[j as usize] == Hash::NONE)
+        let (target, mark) = self.target_and_mark(r);
+        target.filter(|_| mark.is_none())
     }
 
     #[inline]
@@ -273,15 +273,12 @@ impl Worker<'_, '_> {
         let members = &self.unit.members[t.first as usize..][..t.n as usize];
         let mut missing = None;
         while let Some(x) = members.get(next) {
-            let mark = match self.target(x.ty) {
-                Some(j) => match self.marks[j as usize] {
-                    Hash::NONE => {
-                        missing = Some(j);
-                        break;
-                    }
-                    mark => mark,
-                },
-                None => Hash::VOID,
+            let mark = match self.target_and_mark(x.ty) {
+                (missed, mark) if mark.is_none() => {
+                    missing = missed;
+                    break;
+                }
+                (_, mark) => mark,
             };
             add(&mut layout, x, mark);
             next += 1;
@@ -296,22 +293,19 @@ impl Worker<'_, '_> {
         let m = &mut open.layout.m;
         if open.next == 0 {
             *m = Mix::new(Tag::FuncProto);
-            let ret = self.mark(t.ty);
-            if ret == Hash::NONE {
-                return self.target(t.ty);
+            let (target, ret) = self.target_and_mark(t.ty);
+            if ret.is_none() {
+                return target;
             }
             m.child(ret);
             open.next = 1;
         }
         let params = &self.unit.params[t.first as usize..][..t.n as usize];
         for p in params.get(open.next as usize - 1..).unwrap_or_default() {
-            let mark = match self.target(p.ty) {
-                Some(j) => match self.marks[j as usize] {
-                    Hash::NONE => return Some(j),
-                    mark => mark,
-                },
-                None => Hash::VOID,
-            };
+            let (target, mark) = self.target_and_mark(p.ty);
+            if mark.is_none() {
+                return target;
+            }
             open.next += 1;
             let name = if self.repeats {
                 p.name.to_bits()
@@ -327,9 +321,8 @@ impl Worker<'_, '_> {
     #[inline]
     fn refer(&mut self, i: u32, t: &TypeDie, tag: Tag, kind: NodeKind) -> Option<u32> {
         let &TypeDie { name, order, .. } = t;
-        let target = self.target(t.ty);
-        let mark = target.map_or(Hash::VOID, |j| self.marks[j as usize]);
-        if mark == Hash::NONE {
+        let (target, mark) = self.target_and_mark(t.ty);
+        if mark.is_none() {
             return target;
         }
         let seen = if self.repeats {
