@@ -302,6 +302,7 @@ impl<'f> File<'f> {
         let functions = Functions::collect(self.elf)?;
         let abi = Abi::of(self.elf.machine());
         let var_sections = VarSections::new(self.elf, self.options.features);
+        crate::text::warm(self.sections.str);
         let extra = Extra::default();
         let text = Text {
             sections: self.sections,
