@@ -278,9 +278,23 @@ impl<'f, 's> Worker<'f, 's> {
             return Err(Cycle { off, what });
         }
         self.mark_names();
-        for i in 0..self.unit.types.len() as u32 {
+        // Nobody waits for what is known by its name: it comes last, when it has nobody to wait for either.
+        for i in 0..self.unit.types.len() {
+            if self.marks[i].is_none() {
+                self.resolve(i as u32)?;
+            }
+        }
+        for n in 0..self.unit.tagged().len() {
+            let i = self.unit.tagged()[n];
             if self.locals[i as usize].name_no == UNKNOWN_NO {
-                self.resolve(i)?;
+                self.resolve_named(i);
+            }
+        }
+        if self.typedefs_by_name {
+            for i in 0..self.unit.types.len() {
+                if self.locals[i].name_no == UNKNOWN_NO {
+                    self.resolve_named(i as u32);
+                }
             }
         }
         Ok(())
@@ -922,34 +936,35 @@ impl<'f, 's> Worker<'f, 's> {
         self.set(i, seen);
     }
 
-    /// The definition of a struct or union.
-    fn composite(&mut self, open: &Open, t: &TypeDie) {
-        let i = open.i;
+    /// The definition of a struct or union. `layout` has taken in its members.
+    fn composite(&mut self, i: u32, t: &TypeDie, layout: &Layout) {
         let seen = if self.repeats {
-            self.recalled_composite(open, t)
+            self.recalled_composite(i, t, layout.key())
         } else {
-            self.composite_content(i, t, open.layout()).0
+            self.composite_content(i, t, *layout).0
         };
         let name = self.name_of(t);
         self.define(i, name, seen);
     }
 
     /// What became of a struct or union, by what its DIE says.
-    fn recalled_composite(&mut self, open: &Open, t: &TypeDie) -> Seen {
-        let has_key = !open.is_far();
-        let key = open.mix().done();
-        if has_key && let Some(seen) = self.recall.find(key) {
+    fn recalled_composite(&mut self, i: u32, t: &TypeDie, key: Option<Hash>) -> Seen {
+        if let Some(key) = key
+            && let Some(seen) = self.recall.find(key)
+        {
             return seen;
         }
-        let mut layout = Layout::new(t, self.composite_head(open.i, t));
+        let mut layout = Layout::new(t, self.composite_head(i, t));
         for n in t.first..t.first + t.n {
             let x = self.unit.members[n as usize];
             let ty = self.child(x.ty);
             layout.add(&x, self.text.hash(x.name), ty);
         }
-        let (seen, clean) = self.composite_content(open.i, t, layout);
+        let (seen, clean) = self.composite_content(i, t, layout);
         // What there is to complain about is said of each DIE.
-        if has_key && clean {
+        if let Some(key) = key
+            && clean
+        {
             self.recall.add(key, seen);
         }
         seen

@@ -2,6 +2,7 @@
 //!
 //! Compilers write a type's DIE before those of the types that it refers to about as often as behind them. A type that
 //! needs another one waits on a stack, with its own hash as far as that has come, so that no member is looked at twice.
+//! Structs, unions and enums that have a name come when all else is done: nobody waits for them, and they wait for nobody.
 
 use dwarf_reader::{Member, Str, TypeDie, TypeRef, TypeTag};
 
@@ -53,6 +54,19 @@ impl Layout {
         shape::member(&mut self.m, name, x.bit_off as u32, x.width, ty);
     }
 
+    /// Takes a member into a key.
+    #[inline(always)]
+    fn add_to_key(&mut self, x: &Member, mark: Hash) {
+        self.last |= x.bit_off;
+        let place = x.bit_off | u64::from(x.width) << 32;
+        self.m.item(x.name.to_bits(), place, mark);
+    }
+
+    /// The key; `None` if a member is so far from the start that there is no room for its width in one word.
+    pub(super) fn key(&self) -> Option<Hash> {
+        (self.last >> 32 == 0).then(|| self.m.done())
+    }
+
     /// The content hash, and whether there are bitfields; `None` if BTF cannot hold the members as they are.
     pub(super) fn done(self, n: usize) -> Option<(Hash, bool)> {
         let most = if self.widths == 0 {
@@ -90,16 +104,6 @@ impl Open {
     pub(super) fn mix(&self) -> Mix {
         self.layout.m
     }
-
-    /// The content of a struct or union.
-    pub(super) fn layout(&self) -> Layout {
-        self.layout
-    }
-
-    /// Whether a member is so far from the start that there is no room for its width in one word.
-    pub(super) fn is_far(&self) -> bool {
-        self.layout.last >> 32 != 0
-    }
 }
 
 impl Worker<'_, '_> {
@@ -110,6 +114,33 @@ impl Worker<'_, '_> {
         match self.step(&mut open) {
             None => Ok(()),
             Some(child) => self.resolve_from(open, child),
+        }
+    }
+
+    /// Hashes a struct, union or enum that has a name, or a typedef where those are known by their names, once
+    /// everything else is hashed.
+    pub(super) fn resolve_named(&mut self, i: u32) {
+        let t = &{ self.unit.types[i as usize] };
+        match t.tag {
+            TypeTag::Struct | TypeTag::Union if !t.declaration => {
+                let mut layout = Layout::new(t, self.head(i, t));
+                let members = &self.unit.members[t.first as usize..][..t.n as usize];
+                if self.repeats {
+                    for x in members {
+                        layout.add_to_key(x, self.mark(x.ty));
+                    }
+                } else {
+                    for x in members {
+                        layout.add(x, self.text.hash(x.name), self.mark(x.ty));
+                    }
+                }
+                self.composite(i, t, &layout);
+            }
+            TypeTag::Struct | TypeTag::Union => self.declaration(i, t),
+            TypeTag::Enum => self.enumeration(i, t),
+            _ => {
+                self.refer(i, t, Tag::Typedef, NodeKind::Typedef);
+            }
         }
     }
 
@@ -160,7 +191,7 @@ impl Worker<'_, '_> {
                 if missing.is_some() {
                     return missing;
                 }
-                self.composite(open, t);
+                self.composite(i, t, &open.layout);
             }
             TypeTag::Subroutine => {
                 let missing = self.missing_param(t, open);
@@ -248,11 +279,7 @@ impl Worker<'_, '_> {
     #[inline]
     fn missing_member(&self, t: &TypeDie, open: &mut Open) -> Option<u32> {
         if self.repeats {
-            self.missing_of(t, open, |layout, x, mark| {
-                layout.last |= x.bit_off;
-                let place = x.bit_off | u64::from(x.width) << 32;
-                layout.m.item(x.name.to_bits(), place, mark);
-            })
+            self.missing_of(t, open, Layout::add_to_key)
         } else {
             self.missing_of(t, open, |layout, x, mark| {
                 layout.add(x, self.text.hash(x.name), mark);
