@@ -124,9 +124,6 @@ pub(crate) struct PlainMember {
     pub(crate) ty: u32,
 }
 
-/// Entries of [`Worker::near`]: 384 KiB, which leaves room in a second-level cache of 1 MiB.
-const NEAR: usize = 1 << 14;
-
 /// The memory of a worker, kept for the next file that its thread reads.
 #[derive(Debug, Default)]
 struct Spare {
@@ -137,7 +134,7 @@ struct Spare {
     stack: Vec<Open>,
     scratch: Vec<PlainMember>,
     words: Vec<u32>,
-    near: Vec<Seen>,
+    near: Recall,
     /// Of which base `near` speaks.
     base: u64,
 }
@@ -155,14 +152,6 @@ impl Spare {
         spare.unit.forget_file();
         if spare.base != base {
             spare.near.clear();
-            spare.near.resize(
-                if base == 0 { 0 } else { NEAR },
-                Seen {
-                    hash: Hash::NONE,
-                    node: NodeId::VOID,
-                    name_no: NO_NAME,
-                },
-            );
             spare.base = base;
         }
         spare
@@ -207,9 +196,9 @@ pub(crate) struct Worker<'f, 's> {
     stack: Vec<Open>,
     scratch: Vec<PlainMember>,
     words: Vec<u32>,
-    /// Types of the base that were found lately, by the low bits of their hashes: most of a module's types are those
-    /// of the module before, and the base's own table is too large to stay in a core's cache. Empty where that is small.
-    near: Vec<Seen>,
+    /// Types of the base that were found so far, in this file and those before: they follow one another as in the module
+    /// before, and the base's own table is too large to stay in a core's cache. Empty where that is small.
+    near: Recall,
     /// How arrays of several dimensions are encoded.
     pub(crate) arrays: Form<'f>,
     /// Typedefs are known by their names, as structs are.
@@ -440,11 +429,15 @@ impl<'f, 's> Worker<'f, 's> {
     #[inline]
     fn find_in_base(&mut self, hash: Hash) -> Option<Seen> {
         let base = self.base?;
-        let near = self.near.get_mut(hash.b as usize % NEAR);
-        if let Some(near) = &near
-            && near.hash == hash
-        {
-            return Some(**near);
+        if base.serial() == 0 {
+            return base.find(hash).map(|(node, name_no)| Seen {
+                hash,
+                node,
+                name_no,
+            });
+        }
+        if let Some(seen) = self.near.find(hash) {
+            return Some(seen);
         }
         let (node, name_no) = base.find(hash)?;
         let seen = Seen {
@@ -452,9 +445,7 @@ impl<'f, 's> Worker<'f, 's> {
             node,
             name_no,
         };
-        if let Some(near) = near {
-            *near = seen;
-        }
+        self.near.add(hash, seen);
         Some(seen)
     }
 

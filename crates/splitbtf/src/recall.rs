@@ -9,7 +9,8 @@
 //!
 //! CUs include the same headers in the same order, so what follows one type mostly follows it in the next CU too. Each
 //! entry remembers what came after it last time, and that entry is tried first: entries stand in the order in which
-//! they were first met, so that a run of known types is a walk through memory instead of as many random accesses.
+//! they were first met, so that a run of known types is a walk through memory instead of as many random accesses. So it
+//! is with the types of a large base, which a worker remembers by their content hashes from one module to the next.
 
 use hashbrown::HashTable;
 
