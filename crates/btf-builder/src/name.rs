@@ -76,17 +76,10 @@ fn before(z: u64) -> u64 {
     z.wrapping_sub(1) & !z
 }
 
-/// How many bytes are before the first zero of a block; `None` if there is no zero.
+/// Where the first of the zeros is that [`zeros`] found in the halves of a block, in bits; 128 if there are none.
 #[inline(always)]
-fn name_end((x, y): (u64, u64)) -> Option<usize> {
-    let (zx, zy) = (zeros(x), zeros(y));
-    if zx != 0 {
-        Some(zx.trailing_zeros() as usize / 8)
-    } else if zy != 0 {
-        Some(8 + zy.trailing_zeros() as usize / 8)
-    } else {
-        None
-    }
+fn name_end((zx, zy): (u64, u64)) -> u32 {
+    (u128::from(zy) << 64 | u128::from(zx)).trailing_zeros()
 }
 
 /// Hash and length of the NUL-terminated name at the start of `s`, if that is short and there are 16 bytes to read:
@@ -101,12 +94,7 @@ pub fn short_c_name_hash(s: &[u8]) -> Option<(u64, usize)> {
     // Whether a name is shorter than a word is as good as random: no branch on that.
     let reaches_y = u64::from(zx != 0).wrapping_sub(1);
     let hash = short_name_hash(x & before(zx), y & before(zy) & reaches_y);
-    let end = if zx != 0 {
-        zx.trailing_zeros()
-    } else {
-        64 + zy.trailing_zeros()
-    };
-    Some((hash, end as usize / 8))
+    Some((hash, name_end((zx, zy)) as usize / 8))
 }
 
 /// Hash and length of the NUL-terminated name at the start of `s`; `None` if there is no NUL.
@@ -115,31 +103,33 @@ pub fn c_name_hash(s: &[u8]) -> Option<(u64, usize)> {
     short_c_name_hash(s).or_else(|| long_c_name_hash(s))
 }
 
-/// [`c_name_hash`] of what [`short_c_name_hash`] is not for.
-fn long_c_name_hash(s: &[u8]) -> Option<(u64, usize)> {
+/// [`c_name_hash`] of that for which [`short_c_name_hash`] has none.
+pub fn long_c_name_hash(s: &[u8]) -> Option<(u64, usize)> {
     let mut seed = K2;
     let mut start = 0;
-    while let Some(&[ref block @ .., next]) = s[start..].first_chunk::<17>() {
-        let block = words(block);
-        let n = match name_end(block) {
-            Some(n) => n,
-            None if next == 0 => 16,
-            None => {
-                seed = long_name_block(seed, block);
-                start += 16;
-                continue;
+    // Two blocks at a time: a name that does not end in the first mostly ends in the second.
+    while let Some(blocks) = s[start..].first_chunk::<32>() {
+        let [first, second] =
+            [0, 16].map(|at| words(blocks[at..].first_chunk().unwrap_or(&[0; 16])));
+        let ends = |(x, y)| name_end((zeros(x), zeros(y)));
+        let end = ends(second);
+        if end < 128 {
+            let n = start + 16 + end as usize / 8;
+            let name = &s[..n];
+            if n == 16 {
+                return Some((short_name_hash(first.0, first.1), n));
             }
-        };
-        let name = &s[..start + n];
-        let hash = if start == 0 {
-            name_hash(name)
-        } else {
-            long_name_end(seed, name)
-        };
-        return Some((hash, name.len()));
+            // A last block that is whole is only that.
+            if end / 8 > 0 {
+                seed = long_name_block(seed, first);
+            }
+            return Some((long_name_end(seed, name), n));
+        }
+        seed = long_name_block(seed, first);
+        start += 16;
     }
     // Close to the end of the section.
-    let n = start + memchr::memchr(0, &s[start..])?;
+    let n = memchr::memchr(0, s)?;
     Some((name_hash(&s[..n]), n))
 }
 

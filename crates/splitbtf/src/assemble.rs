@@ -161,6 +161,9 @@ impl Names {
     /// The offset of a name that the kernel takes; anything else is left out and noted.
     #[inline]
     fn identifier(&mut self, btf: &mut Btf, text: &Text<'_>, s: Str) -> u32 {
+        if s.is_none() {
+            return 0;
+        }
         let place = s.to_bits();
         let spread = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
         let at = spread as usize & (self.slots.len() - 1);

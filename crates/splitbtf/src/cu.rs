@@ -426,9 +426,13 @@ impl<'f, 's> Worker<'f, 's> {
     }
 
     /// What the base has for a hash.
-    #[inline]
+    #[inline(always)]
     fn find_in_base(&mut self, hash: Hash) -> Option<Seen> {
-        let base = self.base?;
+        self.find_in(self.base?, hash)
+    }
+
+    #[inline(never)]
+    fn find_in(&mut self, base: &BaseIndex, hash: Hash) -> Option<Seen> {
         if base.serial() == 0 {
             return base.find(hash).map(|(node, name_no)| Seen {
                 hash,

@@ -80,16 +80,27 @@ impl<'f> Text<'f> {
     /// The hash of a string's bytes.
     #[inline(always)]
     pub(crate) fn hash(&self, s: Str) -> u64 {
-        let short = self.sections.rest_of_debug_str(s);
-        match short.and_then(btf_builder::short_c_name_hash) {
-            Some((h, _)) => h,
+        match self.sections.rest_of_debug_str(s) {
+            Some(rest) => match btf_builder::short_c_name_hash(rest) {
+                Some((h, _)) => h,
+                None => self.long_hash(s, rest),
+            },
             None if s.is_none() => crate::shape::anonymous(),
-            None => self.long_hash(s),
+            None => self.other_hash(s),
         }
     }
 
     #[inline(never)]
-    fn long_hash(&self, s: Str) -> u64 {
+    fn long_hash(&self, s: Str, rest: &[u8]) -> u64 {
+        match btf_builder::long_c_name_hash(rest) {
+            Some((h, _)) => h,
+            None => crate::shape::name_hash(self.bytes(s)),
+        }
+    }
+
+    /// Of a string elsewhere than in `.debug_str`.
+    #[inline(never)]
+    fn other_hash(&self, s: Str) -> u64 {
         match self.sections.rest(s).and_then(btf_builder::c_name_hash) {
             Some((h, _)) => h,
             None => crate::shape::name_hash(self.bytes(s)),
