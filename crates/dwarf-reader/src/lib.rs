@@ -27,7 +27,7 @@ mod walk;
 
 pub use error::{At, Error, ErrorKind, Result};
 pub use location::{Fact, Ranges, locations};
-pub use unit::{UnitHeader, UnitKind, unit_headers};
+pub use unit::{MAX_HEADER, UnitHeader, UnitKind, unit_headers};
 pub use walk::{
     DeclTag, Enumerator, Func, FuncParam, Loc, Member, ProtoParam, Root, Stray, TagTarget, TypeDie,
     TypeRef, Unit, Var,

@@ -67,152 +67,175 @@ impl UnitHeader {
     }
 }
 
-/// Reads all unit headers of a file and calls `passed` with each. Cheap: touches a few bytes of each unit.
+/// Length in bytes of the longest header: of a type unit in 64-bit DWARF 5.
+pub const MAX_HEADER: usize = 40;
+
+/// Reads all unit headers of a file. Cheap: touches a few bytes of each unit, and none of those for which `peek` gives
+/// the bytes at an offset of `.debug_info` in another way.
 ///
 /// # Errors
 /// On a header that cannot be read or whose length runs past its section.
 pub fn unit_headers<R: Relocate>(
     sections: &Sections<'_>,
     relocate: &R,
-    passed: &mut dyn FnMut(&UnitHeader),
+    peek: &dyn Fn(u64) -> Option<[u8; MAX_HEADER]>,
 ) -> Result<Vec<UnitHeader>> {
     if sections.big_endian {
-        headers::<true, R>(sections, relocate, passed)
+        headers::<true, R>(sections, relocate, peek)
     } else {
-        headers::<false, R>(sections, relocate, passed)
+        headers::<false, R>(sections, relocate, peek)
     }
 }
 
 fn headers<const BE: bool, R: Relocate>(
     s: &Sections<'_>,
     relocate: &R,
-    passed: &mut dyn FnMut(&UnitHeader),
+    peek: &dyn Fn(u64) -> Option<[u8; MAX_HEADER]>,
 ) -> Result<Vec<UnitHeader>> {
     let mut units = Vec::new();
     for (in_types, data, name) in [
         (false, s.info, ".debug_info"),
         (true, s.types, ".debug_types"),
     ] {
-        let mut cur = Cursor::<BE>::new(data, 0, name);
-        while cur.pos < data.len() {
-            let off = cur.pos as u64;
+        let mut off = 0;
+        while let Some(rest @ [_, ..]) = data.get(off..) {
             let index = u32::try_from(units.len()).unwrap_or(u32::MAX);
-            let header = header(&mut cur, in_types, index, relocate).map_err(|kind| Error {
+            let peeked = if in_types { None } else { peek(off as u64) };
+            let bytes = match &peeked {
+                Some(bytes) if bytes.len() <= rest.len() => &bytes[..],
+                _ => rest,
+            };
+            let mut header = HeaderCursor {
+                cur: Cursor::<BE>::new(bytes, 0, name),
+                off: off as u64,
+                rest: rest.len() as u64,
+                in_types,
+                index,
+            };
+            let read = header.read(relocate).map_err(|kind| Error {
                 kind,
                 at: Some(At {
                     unit: index,
                     in_types,
-                    unit_off: off,
+                    unit_off: off as u64,
                     die_off: None,
                 }),
             })?;
-            let Some(header) = header else { continue };
-            cur.pos = header.end as usize;
-            passed(&header);
-            units.push(header);
+            match read {
+                Some(header) => {
+                    off = header.end as usize;
+                    units.push(header);
+                }
+                None => off += header.cur.pos,
+            }
         }
     }
     Ok(units)
 }
 
-/// `None` for padding between units (a length of 0, as some linkers leave behind).
-fn header<const BE: bool, R: Relocate>(
-    cur: &mut Cursor<'_, BE>,
+/// A header that is being read.
+struct HeaderCursor<'b, const BE: bool> {
+    /// From the header on, as far as it may reach.
+    cur: Cursor<'b, BE>,
+    /// Where it is in its section, in bytes, and how much of that is left.
+    off: u64,
+    rest: u64,
     in_types: bool,
     index: u32,
-    relocate: &R,
-) -> std::result::Result<Option<UnitHeader>, ErrorKind> {
-    let off = cur.pos as u64;
-    let section = if in_types {
-        Section::Types
-    } else {
-        Section::Info
-    };
-    let (dwarf64, len) = match cur.u32()? {
-        0xffff_ffff => (true, cur.u64()?),
-        n if n >= 0xffff_fff0 => return Err(ErrorKind::UnitLength(u64::from(n))),
-        n => (false, u64::from(n)),
-    };
-    if len == 0 {
-        return Ok(None);
+}
+
+impl<const BE: bool> HeaderCursor<'_, BE> {
+    /// The offset that stands next.
+    fn offset<R: Relocate>(&mut self, dwarf64: bool, relocate: &R) -> Result<u64, ErrorKind> {
+        let section = if self.in_types {
+            Section::Types
+        } else {
+            Section::Info
+        };
+        let at = self.off + self.cur.pos as u64;
+        let raw = self.cur.offset(dwarf64)?;
+        let relocated = relocate.at(section, at, if dwarf64 { 8 } else { 4 }, raw);
+        Ok(relocated.map_err(ErrorKind::Relocation)?.value)
     }
-    let end = (cur.pos as u64)
-        .checked_add(len)
-        .filter(|&e| e <= cur.data.len() as u64);
-    let end = end.ok_or(ErrorKind::UnitLength(len))?;
-    // Nothing of this unit is read past its own end.
-    let whole = cur.data;
-    cur.data = &whole[..end as usize];
-    let version = cur.u16()?;
-    if !(2..=5).contains(&version) {
-        return Err(ErrorKind::Version(version));
-    }
-    let offset_at = |cur: &mut Cursor<'_, BE>| -> std::result::Result<u64, ErrorKind> {
-        let at = cur.pos as u64;
-        let raw = cur.offset(dwarf64)?;
-        Ok(relocate
-            .at(section, at, if dwarf64 { 8 } else { 4 }, raw)
-            .map_err(ErrorKind::Relocation)?
-            .value)
-    };
-    let mut kind = UnitKind::Compile;
-    let (address_size, abbrev_off);
-    if version >= 5 {
-        let unit_type = cur.u8()?;
-        address_size = cur.u8()?;
-        abbrev_off = offset_at(cur)?;
-        match c::DwUt(unit_type) {
-            c::DW_UT_compile => {}
-            c::DW_UT_partial => kind = UnitKind::Partial,
-            c::DW_UT_type => {
+
+    /// `None` for padding between units (a length of 0, as some linkers leave behind).
+    fn read<R: Relocate>(&mut self, relocate: &R) -> Result<Option<UnitHeader>, ErrorKind> {
+        let (dwarf64, len) = match self.cur.u32()? {
+            0xffff_ffff => (true, self.cur.u64()?),
+            n if n >= 0xffff_fff0 => return Err(ErrorKind::UnitLength(u64::from(n))),
+            n => (false, u64::from(n)),
+        };
+        if len == 0 {
+            return Ok(None);
+        }
+        let size = (self.cur.pos as u64)
+            .checked_add(len)
+            .filter(|&size| size <= self.rest);
+        let size = size.ok_or(ErrorKind::UnitLength(len))?;
+        // Nothing of this unit is read past its own end.
+        let within = self.cur.data.len().min(size as usize);
+        self.cur.data = &self.cur.data[..within];
+        let version = self.cur.u16()?;
+        if !(2..=5).contains(&version) {
+            return Err(ErrorKind::Version(version));
+        }
+        let mut kind = UnitKind::Compile;
+        let (address_size, abbrev_off);
+        if version >= 5 {
+            let unit_type = self.cur.u8()?;
+            address_size = self.cur.u8()?;
+            abbrev_off = self.offset(dwarf64, relocate)?;
+            match c::DwUt(unit_type) {
+                c::DW_UT_compile => {}
+                c::DW_UT_partial => kind = UnitKind::Partial,
+                c::DW_UT_type => {
+                    kind = UnitKind::Type {
+                        signature: self.cur.u64()?,
+                        type_off: self.cur.offset(dwarf64)?,
+                    };
+                }
+                c::DW_UT_skeleton | c::DW_UT_split_compile => {
+                    self.cur.u64()?;
+                    kind = UnitKind::Skeleton;
+                }
+                c::DW_UT_split_type => {
+                    self.cur.u64()?;
+                    self.cur.offset(dwarf64)?;
+                    kind = UnitKind::Skeleton;
+                }
+                _ => return Err(ErrorKind::UnitType(unit_type)),
+            }
+        } else {
+            abbrev_off = self.offset(dwarf64, relocate)?;
+            address_size = self.cur.u8()?;
+            if self.in_types {
                 kind = UnitKind::Type {
-                    signature: cur.u64()?,
-                    type_off: cur.offset(dwarf64)?,
+                    signature: self.cur.u64()?,
+                    type_off: self.cur.offset(dwarf64)?,
                 };
             }
-            c::DW_UT_skeleton | c::DW_UT_split_compile => {
-                cur.u64()?;
-                kind = UnitKind::Skeleton;
-            }
-            c::DW_UT_split_type => {
-                cur.u64()?;
-                cur.offset(dwarf64)?;
-                kind = UnitKind::Skeleton;
-            }
-            _ => return Err(ErrorKind::UnitType(unit_type)),
         }
-    } else {
-        abbrev_off = offset_at(cur)?;
-        address_size = cur.u8()?;
-        if in_types {
-            kind = UnitKind::Type {
-                signature: cur.u64()?,
-                type_off: cur.offset(dwarf64)?,
-            };
+        if !matches!(address_size, 2 | 4 | 8) {
+            return Err(ErrorKind::AddressSize(address_size));
         }
+        if let UnitKind::Type { type_off, .. } = kind
+            && type_off >= size
+        {
+            return Err(ErrorKind::BadReference(self.off.saturating_add(type_off)));
+        }
+        Ok(Some(UnitHeader {
+            index: self.index,
+            off: self.off,
+            end: self.off + size,
+            root: self.off + self.cur.pos as u64,
+            abbrev_off,
+            kind,
+            in_types: self.in_types,
+            encoding: Encoding {
+                version,
+                address_size,
+                dwarf64,
+            },
+        }))
     }
-    if !matches!(address_size, 2 | 4 | 8) {
-        return Err(ErrorKind::AddressSize(address_size));
-    }
-    if let UnitKind::Type { type_off, .. } = kind
-        && type_off >= end - off
-    {
-        return Err(ErrorKind::BadReference(off.saturating_add(type_off)));
-    }
-    let root = cur.pos as u64;
-    cur.data = whole;
-    Ok(Some(UnitHeader {
-        index,
-        off,
-        end,
-        root,
-        abbrev_off,
-        kind,
-        in_types,
-        encoding: Encoding {
-            version,
-            address_size,
-            dwarf64,
-        },
-    }))
 }

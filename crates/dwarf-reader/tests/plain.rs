@@ -141,7 +141,7 @@ impl Dwarf {
             big_endian: self.big_endian,
             ..Sections::default()
         };
-        let headers = unit_headers(&sections, &NoRelocations, &mut |_| {}).expect("a unit");
+        let headers = unit_headers(&sections, &NoRelocations, &|_| None).expect("a unit");
         let mut unit = Unit::default();
         unit.read(&sections, &headers, &mut NoRelocations, &|_| true)
             .expect("DWARF");

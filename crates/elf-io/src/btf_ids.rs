@@ -150,11 +150,11 @@ impl<'d> BtfIds<'d> {
         let start = if elf.is_relocatable() { 0 } else { header.addr };
         let mut slots = Vec::new();
         let mut sets: Vec<Set<'d>> = Vec::new();
-        for sym in elf.symbols()? {
+        for sym in elf
+            .symbols()?
+            .filtered(|sym| sym.section() == Some(section))
+        {
             let sym = sym?;
-            if sym.section() != Some(section) {
-                continue;
-            }
             let Some(rest) = sym.name.strip_prefix(b"__BTF_ID__") else {
                 continue;
             };

@@ -131,6 +131,7 @@ pub struct Symbols<'d> {
 }
 
 /// A symbol without its name.
+#[derive(Clone, Copy)]
 pub(crate) struct RawSym {
     pub(crate) name: u32,
     pub(crate) value: u64,
@@ -142,6 +143,27 @@ pub(crate) struct RawSym {
 }
 
 impl RawSym {
+    fn with_name(self, name: &[u8]) -> Sym<'_> {
+        let Self {
+            name: _,
+            value,
+            size,
+            shndx,
+            extended,
+            info,
+            other,
+        } = self;
+        Sym {
+            name,
+            value,
+            size,
+            shndx,
+            extended,
+            info,
+            other,
+        }
+    }
+
     pub(crate) fn section(&self) -> Option<SectionIdx> {
         section_of(self.shndx, self.extended)
     }
@@ -269,6 +291,24 @@ impl<'d> Symbols<'d> {
         })
     }
 
+    /// The symbols for which `wanted` holds, which sees them without their names: to find the end of a name takes longer
+    /// than all the rest. That the others have names is checked all the same.
+    pub fn filtered(
+        self,
+        wanted: impl Fn(&Sym<'d>) -> bool,
+    ) -> impl Iterator<Item = Result<Sym<'d>>> {
+        // No NUL follows later ones.
+        let names_end = memchr::memrchr(0, self.strings).map_or(0, |last| last + 1);
+        (0..self.n_symbols()).filter_map(move |index| {
+            let raw = self.raw(index)?;
+            let has_name = raw.name == 0 || (raw.name as usize) < names_end;
+            if has_name && !wanted(&raw.with_name(b"")) {
+                return None;
+            }
+            self.get(index)
+        })
+    }
+
     /// The symbol at `index` of the table, `None` beyond its end.
     ///
     /// # Errors
@@ -276,43 +316,17 @@ impl<'d> Symbols<'d> {
     /// [`ErrorKind::BadSymbolName`].
     #[inline]
     pub fn get(&self, index: usize) -> Option<Result<Sym<'d>>> {
-        let RawSym {
-            name,
-            value,
-            size,
-            shndx,
-            extended,
-            info,
-            other,
-        } = self.raw(index)?;
-        let Some(name) = c_string(self.strings, name) else {
+        let raw = self.raw(index)?;
+        Some(match c_string(self.strings, raw.name) {
+            Some(name) => Ok(raw.with_name(name)),
             // An unnamed symbol needs no string table.
-            if name == 0 {
-                return Some(Ok(Sym {
-                    name: b"",
-                    value,
-                    size,
-                    shndx,
-                    extended,
-                    info,
-                    other,
-                }));
-            }
-            return Some(Err(ErrorKind::BadSymbolName {
+            None if raw.name == 0 => Ok(raw.with_name(b"")),
+            None => Err(ErrorKind::BadSymbolName {
                 index: index as u32,
-                offset: name,
+                offset: raw.name,
             }
-            .into()));
-        };
-        Some(Ok(Sym {
-            name,
-            value,
-            size,
-            shndx,
-            extended,
-            info,
-            other,
-        }))
+            .into()),
+        })
     }
 }
 

@@ -252,12 +252,9 @@ impl<'f> File<'f> {
         mut self,
         relocator: &(dyn Fn() -> R + Sync),
     ) -> std::result::Result<Encoded, ErrorKind> {
-        let passed = Pages::new(self.map, self.sections.info, 1);
-        let mut headers = dwarf_reader::unit_headers(self.sections, &relocator(), &mut |h| {
-            if !h.in_types {
-                passed.reach(0, h.off);
-            }
-        })?;
+        let pages = Pages::new(self.map, self.sections.info, 0);
+        let peek = |off| pages.peek(off);
+        let mut headers = dwarf_reader::unit_headers(self.sections, &relocator(), &peek)?;
         if let Some(wanted) = &self.options.units {
             headers.truncate(wanted.end);
             headers.drain(..wanted.start.min(headers.len()));
@@ -454,10 +451,11 @@ impl<'f> File<'f> {
         let start = Instant::now();
         let mut chosen = Chosen::default();
         states.retain(|s| !(self.options.drop_asm_functions && s.asm));
-        states.sort_unstable_by_key(|s| (s.group, s.key));
+        states.par_sort_unstable_by_key(|s| (s.group, s.key));
         for group in states.chunk_by(|a, b| a.group == b.group) {
             chosen.decide(&functions, group, self.options.features);
         }
+        chosen.sort(&functions);
         vars.sort_unstable_by_key(|v: &VarRec<'_>| v.key);
         vars::reduce(&mut vars, self.elf, &mut diags)?;
         self.phases.push(("decide", start.elapsed()));
@@ -742,6 +740,27 @@ struct Chosen {
 }
 
 impl Chosen {
+    /// Puts all in order of name.
+    fn sort(&mut self, functions: &Functions<'_>) {
+        // The first bytes of a name, as a number, settle most comparisons.
+        let named = |(e, i): (&Emitted, u32)| {
+            let name = functions.groups[e.group as usize].name;
+            let mut head = [0; 8];
+            let n = name.len().min(8);
+            head[..n].copy_from_slice(&name[..n]);
+            (u64::from_be_bytes(head), name, i)
+        };
+        let mut order: Vec<_> = self.emit.iter().zip(0..).map(named).collect();
+        order.par_sort_unstable();
+        let mut emit: Vec<Option<Emitted>> = self.emit.drain(..).map(Some).collect();
+        self.emit.extend(
+            order
+                .iter()
+                .filter_map(|&(_, _, i)| emit[i as usize].take()),
+        );
+        self.skipped.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
     fn decide(&mut self, functions: &Functions<'_>, states: &[State], features: Features) {
         let group = states[0].group;
         let emitted = |i: usize, dotted| {

@@ -7,10 +7,10 @@
 //! `dwarf_loader.c`: `function__analyze_parameter_locations`).
 
 use dwarf_reader::{Fact, Loc, Relocate, Str, Target, TypeRef, TypeTag, Unit};
-use elf_io::{Elf, consts as elf};
+use elf_io::{Elf, Sym, consts as elf};
 use foldhash::fast::FixedState;
+use hashbrown::hash_table::Entry;
 use hashbrown::{HashMap, HashTable};
-use rayon::slice::ParallelSliceMut as _;
 
 use crate::cu::Worker;
 use crate::diag::{DiagKind, Mismatch, SkipReason};
@@ -39,7 +39,23 @@ pub(crate) struct Group<'d> {
 pub(crate) struct Functions<'d> {
     pub(crate) groups: Vec<Group<'d>>,
     pub(crate) syms: Vec<FuncSym<'d>>,
-    table: HashTable<u32>,
+    /// Groups by name.
+    table: HashTable<(NameTag, u32)>,
+}
+
+/// Half a name's hash, which is enough to place it in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NameTag(u32);
+
+impl NameTag {
+    fn of(name: &[u8]) -> Self {
+        Self((name_hash(name) >> 32) as u32)
+    }
+
+    /// Tables want both ends of 64 bits.
+    fn hash(self) -> u64 {
+        u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
@@ -51,15 +67,13 @@ impl<'d> Functions<'d> {
     pub(crate) fn collect(elf: &Elf<'d>) -> elf_io::Result<Self> {
         let relocatable = elf.is_relocatable();
         let code = elf.code_places()?;
-        // The first bytes of a name, as a number, settle most comparisons.
-        let mut all: Vec<(u64, &'d [u8], FuncSym<'d>)> = Vec::new();
-        for sym in elf.symbols()? {
+        let mut functions = Self::default();
+        let mut all: Vec<(u32, FuncSym<'d>)> = Vec::new();
+        let is_func = |sym: &Sym<'_>| sym.sym_type() == elf::STT_FUNC.0;
+        for sym in elf.symbols()?.filtered(is_func) {
             let sym = sym?;
-            if sym.sym_type() != elf::STT_FUNC.0 || sym.name.is_empty() {
-                continue;
-            }
-            let dot = sym.name.iter().position(|&b| b == b'.');
-            let (base, suffix) = sym.name.split_at(dot.unwrap_or(sym.name.len()));
+            let dot = memchr::memchr(b'.', sym.name).unwrap_or(sym.name.len());
+            let (base, suffix) = sym.name.split_at(dot);
             if base.is_empty() || contains(suffix, b".cold") || contains(suffix, b".part") {
                 continue;
             }
@@ -70,57 +84,61 @@ impl<'d> Functions<'d> {
                 0
             };
             let addr = Target { section, value };
-            let mut head = [0; 8];
-            let n = base.len().min(8);
-            head[..n].copy_from_slice(&base[..n]);
-            all.push((
-                u64::from_be_bytes(head),
-                base,
-                FuncSym {
-                    name: sym.name,
-                    addr,
-                },
-            ));
+            let name = sym.name;
+            all.push((functions.group(base), FuncSym { name, addr }));
         }
-        all.par_sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
-        let mut functions = Self {
-            groups: Vec::new(),
-            syms: Vec::with_capacity(all.len()),
-            table: HashTable::new(),
-        };
-        for chunk in all.chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
-            let first = functions.syms.len() as u32;
-            functions.syms.extend(chunk.iter().map(|s| s.2));
-            let defined = |addr: &Target| !relocatable || addr.section != 0;
-            let mut places = chunk.iter().map(|s| s.2.addr).filter(defined);
-            let ambiguous = places
+        // Those of one group next to each other, in their order.
+        let mut next = 0;
+        for group in &mut functions.groups {
+            group.first = next;
+            next += group.n;
+            group.n = 0;
+        }
+        functions.syms = all.iter().map(|&(_, sym)| sym).collect();
+        for &(g, sym) in &all {
+            let group = &mut functions.groups[g as usize];
+            functions.syms[(group.first + group.n) as usize] = sym;
+            group.n += 1;
+        }
+        let defined = |addr: &Target| !relocatable || addr.section != 0;
+        for group in functions.groups.iter_mut().filter(|group| group.n > 1) {
+            let syms = &functions.syms[group.first as usize..][..group.n as usize];
+            let mut places = syms.iter().map(|s| s.addr).filter(defined);
+            group.ambiguous = places
                 .next()
                 .is_some_and(|first| places.any(|p| p != first));
-            functions.groups.push(Group {
-                name: chunk[0].1,
-                first,
-                n: chunk.len() as u32,
-                ambiguous,
-            });
-        }
-        let groups = &functions.groups;
-        functions
-            .table
-            .reserve(groups.len(), |&g| name_hash(groups[g as usize].name));
-        for (g, group) in groups.iter().enumerate() {
-            functions
-                .table
-                .insert_unique(name_hash(group.name), g as u32, |&g| {
-                    name_hash(groups[g as usize].name)
-                });
         }
         Ok(functions)
     }
 
+    /// The group of one more symbol of this base name.
+    fn group(&mut self, name: &'d [u8]) -> u32 {
+        let tag = NameTag::of(name);
+        let groups = &mut self.groups;
+        let same = |&(t, g): &(NameTag, u32)| t == tag && groups[g as usize].name == name;
+        let entry = self.table.entry(tag.hash(), same, |(t, _)| t.hash());
+        let g = match entry {
+            Entry::Occupied(entry) => entry.get().1,
+            Entry::Vacant(entry) => {
+                let g = groups.len() as u32;
+                entry.insert((tag, g));
+                groups.push(Group {
+                    name,
+                    first: 0,
+                    n: 0,
+                    ambiguous: false,
+                });
+                g
+            }
+        };
+        groups[g as usize].n += 1;
+        g
+    }
+
     fn find(&self, name: &[u8]) -> Option<u32> {
-        self.table
-            .find(name_hash(name), |&g| self.groups[g as usize].name == name)
-            .copied()
+        let tag = NameTag::of(name);
+        let same = |&(t, g): &(NameTag, u32)| t == tag && self.groups[g as usize].name == name;
+        self.table.find(tag.hash(), same).map(|&(_, g)| g)
     }
 
     pub(crate) fn syms_of(&self, group: u32) -> &[FuncSym<'d>] {

@@ -1,11 +1,12 @@
 //! Decl tags of kfuncs, from the sets in `.BTF_ids` (dwarves `btf_encoder__collect_kfuncs`).
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use btf_builder::{Btf, Kind, make_info};
 use elf_io::{BtfIds, Elf};
+use foldhash::fast::FixedState;
 
 use crate::base::BaseIndex;
 use crate::diag::{Diag, DiagKind};
@@ -21,7 +22,7 @@ const ARENA_ARG2: u32 = 1 << 15;
 
 /// Kfuncs by name, with their flags.
 #[derive(Debug, Default)]
-pub(crate) struct Kfuncs(BTreeMap<Vec<u8>, u32>);
+pub(crate) struct Kfuncs(HashMap<Vec<u8>, u32, FixedState>);
 
 /// Which parts of a kfunc's prototype point into an arena.
 #[derive(Debug, Clone, Copy, Default)]

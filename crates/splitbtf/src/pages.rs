@@ -43,6 +43,11 @@ impl<'f> Pages<'f> {
         }
     }
 
+    /// Some bytes at an offset of the section, read without touching its pages, if there is a way.
+    pub(crate) fn peek<const N: usize>(&self, off: u64) -> Option<[u8; N]> {
+        self.map?.read_at((self.start as u64).checked_add(off)?)
+    }
+
     /// Numbers one more worker.
     pub(crate) fn worker(&self) -> usize {
         self.workers.fetch_add(1, Ordering::Relaxed)

@@ -1,7 +1,7 @@
 //! Which variables become `VAR`s (dwarves `btf_encoder__encode_cu_variables`).
 
 use dwarf_reader::At;
-use elf_io::{Elf, consts as elf};
+use elf_io::{Elf, Sym, consts as elf};
 
 use crate::cu::{Local, Worker};
 use crate::diag::{Diag, DiagKind};
@@ -212,15 +212,19 @@ pub(crate) fn reduce(
     elf: &Elf<'_>,
     diags: &mut Vec<Diag>,
 ) -> Result<(), crate::error::ErrorKind> {
-    if vars.iter().any(|v| v.offset == 0) {
+    let at_start = vars.iter().filter(|v| v.offset == 0);
+    let mut sections: Vec<u32> = at_start.map(|v| v.section).collect();
+    sections.sort_unstable();
+    sections.dedup();
+    if !sections.is_empty() {
+        let wanted = |sym: &Sym<'_>| {
+            let section = sym.section().map_or(0, |s| s.0);
+            sym.sym_type() == elf::STT_OBJECT.0 && sections.binary_search(&section).is_ok()
+        };
         let mut objects: Vec<(&[u8], u32)> = Vec::new();
-        for sym in elf.symbols()? {
+        for sym in elf.symbols()?.filtered(wanted) {
             let sym = sym?;
-            if sym.sym_type() == elf::STT_OBJECT.0
-                && let Some(s) = sym.section()
-            {
-                objects.push((sym.name, s.0));
-            }
+            objects.push((sym.name, sym.section().map_or(0, |s| s.0)));
         }
         objects.sort_unstable();
         vars.retain(|v| v.offset != 0 || objects.binary_search(&(v.name, v.section)).is_ok());
