@@ -8,7 +8,7 @@
 //! ```no_run
 //! # fn main() -> Result<(), dwarf_reader::Error> {
 //! # let sections = dwarf_reader::Sections::default();
-//! let units = dwarf_reader::unit_headers(&sections, &dwarf_reader::NoRelocations, &mut |_| {})?;
+//! let units = dwarf_reader::unit_headers(&sections, &dwarf_reader::NoRelocations, &|_| None)?;
 //! let mut unit = dwarf_reader::Unit::default();
 //! for header in &units {
 //!     unit.read(&sections, std::slice::from_ref(header), &mut dwarf_reader::NoRelocations, &|_| true)?;
