@@ -11,7 +11,6 @@ use crate::diag::{Diag, DiagKind};
 use crate::encode::Emitted;
 use crate::error::ErrorKind;
 use crate::features::Features;
-use crate::func::Functions;
 use crate::ident::{is_c_identifier, is_identifier, is_section_name};
 use crate::kfunc::{ArenaTypes, Kfuncs, mark_arena};
 use crate::store::{Key, Node, NodeId, NodeKind, Place, UNROOTED, get_str};
@@ -473,19 +472,13 @@ impl Assembly<'_, '_> {
     }
 
     /// Functions by name, each behind its prototype unless an equal one is there already.
-    pub(crate) fn functions(
-        &mut self,
-        functions: &Functions<'_>,
-        emit: &[Emitted],
-        kfuncs: &Kfuncs,
-    ) -> Result<()> {
+    pub(crate) fn functions(&mut self, emit: &[Emitted<'_>], kfuncs: &Kfuncs) -> Result<()> {
+        let names = emit.iter().map(|e| e.name.len() + 1).sum();
+        self.btf.reserve_strs(emit.len(), names);
         let mut words = Vec::new();
         let mut arena = ArenaTypes::default();
         for e in emit {
-            let mut name = functions.groups[e.group as usize].name;
-            if let Some(dotted) = e.dotted {
-                name = functions.syms_of(e.group)[dotted as usize].name;
-            }
+            let name = e.name;
             if !is_identifier(name) {
                 self.names.bad.push(name.to_vec());
                 continue;

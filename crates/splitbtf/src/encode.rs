@@ -455,7 +455,7 @@ impl<'f> File<'f> {
         for group in states.chunk_by(|a, b| a.group == b.group) {
             chosen.decide(&functions, group, self.options.features);
         }
-        chosen.sort(&functions);
+        chosen.sort();
         vars.sort_unstable_by_key(|v: &VarRec<'_>| v.key);
         vars::reduce(&mut vars, self.elf, &mut diags)?;
         self.phases.push(("decide", start.elapsed()));
@@ -495,7 +495,12 @@ impl<'f> File<'f> {
                 frozen = again.run(frozen, &verbatim, threads, relocator, &mut copies)?;
             }
         }
-        drop(cus);
+        // Half of the memory in use, in pieces.
+        if threads > 1 {
+            cus.into_par_iter().for_each(drop);
+        } else {
+            drop(cus);
+        }
         let ground = Ground {
             store: &frozen,
             base,
@@ -539,7 +544,7 @@ impl<'f> File<'f> {
         };
         assembly.types()?;
         let kfuncs = crate::kfunc::collect(self.elf, self.base, self.options.features, &mut diags)?;
-        assembly.functions(&functions, &chosen.emit, &kfuncs)?;
+        assembly.functions(&chosen.emit, &kfuncs)?;
         assembly.variables(&vars, self.elf)?;
         let places = if assembly.names.bad.is_empty() {
             BTreeMap::new()
@@ -722,10 +727,11 @@ fn repeats(n_units: usize) -> bool {
 
 /// A function that is emitted.
 #[derive(Debug, Clone)]
-pub(crate) struct Emitted {
-    pub(crate) group: u32,
-    /// The symbol whose full name is the function's, for true signatures.
-    pub(crate) dotted: Option<u32>,
+pub(crate) struct Emitted<'f> {
+    /// The name, with what follows a dot in true signatures.
+    pub(crate) name: &'f [u8],
+    /// The name without that.
+    base_name: &'f [u8],
     pub(crate) key: Key,
     pub(crate) proto: NodeId,
     /// Decl tags: component and value.
@@ -734,25 +740,24 @@ pub(crate) struct Emitted {
 
 /// What became of all functions.
 #[derive(Debug, Default)]
-struct Chosen {
-    emit: Vec<Emitted>,
+struct Chosen<'f> {
+    emit: Vec<Emitted<'f>>,
     skipped: Vec<Skipped>,
 }
 
-impl Chosen {
+impl<'f> Chosen<'f> {
     /// Puts all in order of name.
-    fn sort(&mut self, functions: &Functions<'_>) {
-        // The first bytes of a name, as a number, settle most comparisons.
-        let named = |(e, i): (&Emitted, u32)| {
-            let name = functions.groups[e.group as usize].name;
-            let mut head = [0; 8];
-            let n = name.len().min(8);
-            head[..n].copy_from_slice(&name[..n]);
-            (u64::from_be_bytes(head), name, i)
+    fn sort(&mut self) {
+        // The first bytes of a name, as a number, settle nearly all comparisons.
+        let named = |(e, i): (&Emitted<'f>, u32)| {
+            let mut head = [0; 16];
+            let n = e.base_name.len().min(16);
+            head[..n].copy_from_slice(&e.base_name[..n]);
+            (u128::from_be_bytes(head), e.base_name, i)
         };
         let mut order: Vec<_> = self.emit.iter().zip(0..).map(named).collect();
         order.par_sort_unstable();
-        let mut emit: Vec<Option<Emitted>> = self.emit.drain(..).map(Some).collect();
+        let mut emit: Vec<Option<Emitted<'f>>> = self.emit.drain(..).map(Some).collect();
         self.emit.extend(
             order
                 .iter()
@@ -761,15 +766,17 @@ impl Chosen {
         self.skipped.sort_by(|a, b| a.name.cmp(&b.name));
     }
 
-    fn decide(&mut self, functions: &Functions<'_>, states: &[State], features: Features) {
+    fn decide(&mut self, functions: &Functions<'f>, states: &[State], features: Features) {
         let group = states[0].group;
-        let emitted = |i: usize, dotted| {
+        let base_name = functions.groups[group as usize].name;
+        let emitted = |i: usize, dotted: Option<u32>| {
+            let sym = dotted.map(|d| functions.syms_of(group)[d as usize]);
             // A concrete instance has no annotations of its own; those of any instance are the function's.
             let own = Some(&states[i].tags).filter(|t| !t.is_empty());
             let tags = own.or_else(|| states.iter().map(|s| &s.tags).find(|t| !t.is_empty()));
             Emitted {
-                group,
-                dotted,
+                name: sym.map_or(base_name, |sym| sym.name),
+                base_name,
                 key: states[i].key,
                 proto: states[i].proto,
                 tags: tags.cloned().unwrap_or_default(),
@@ -779,9 +786,8 @@ impl Chosen {
             Verdict::Emit(i) => self.emit.push(emitted(i, None)),
             Verdict::EmitDotted(i) => self.emit.push(emitted(i, states[i].dotted)),
             Verdict::Skip(reasons) => {
-                let name = functions.groups[group as usize].name;
                 self.skipped.push(Skipped {
-                    name: String::from_utf8_lossy(name).into_owned(),
+                    name: String::from_utf8_lossy(base_name).into_owned(),
                     reasons,
                 });
             }
@@ -797,7 +803,7 @@ struct Again<'a, 'f> {
     abi: Abi,
     text: Text<'f>,
     taint: &'a Taint,
-    chosen: &'a Chosen,
+    chosen: &'a Chosen<'f>,
     vars: &'a [VarRec<'f>],
 }
 
