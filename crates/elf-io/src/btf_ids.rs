@@ -24,6 +24,7 @@ use crate::elf::{Elf, SectionIdx};
 use crate::encoding::Encoding;
 use crate::error::{ErrorKind, Result};
 use crate::old_split;
+use crate::symbols::Sym;
 
 /// `BTF_SET8_KFUNCS`, the flag of a set8 whose entries are kfuncs (kernel 6.9 and later).
 const SET8_KFUNCS: u32 = 1;
@@ -150,10 +151,9 @@ impl<'d> BtfIds<'d> {
         let start = if elf.is_relocatable() { 0 } else { header.addr };
         let mut slots = Vec::new();
         let mut sets: Vec<Set<'d>> = Vec::new();
-        for sym in elf
-            .symbols()?
-            .filtered(|sym| sym.section() == Some(section))
-        {
+        let symbols = elf.symbols()?;
+        let in_section = |sym: &Sym<'_>| sym.section() == Some(section);
+        for sym in symbols.filtered(0..symbols.n_symbols(), in_section) {
             let sym = sym?;
             let Some(rest) = sym.name.strip_prefix(b"__BTF_ID__") else {
                 continue;

@@ -1,5 +1,7 @@
 //! The symbol table, `SHT_SYMTAB`.
 
+use std::ops::Range;
+
 use object::elf;
 
 use crate::elf::{Elf, SectionIdx, c_string};
@@ -291,15 +293,16 @@ impl<'d> Symbols<'d> {
         })
     }
 
-    /// The symbols for which `wanted` holds, which sees them without their names: to find the end of a name takes longer
-    /// than all the rest. That the others have names is checked all the same.
+    /// The symbols of a part of the table for which `wanted` holds, which sees them without their names: to find the end
+    /// of a name takes longer than all the rest. That the others have names is checked all the same.
     pub fn filtered(
-        self,
+        &self,
+        part: Range<usize>,
         wanted: impl Fn(&Sym<'d>) -> bool,
     ) -> impl Iterator<Item = Result<Sym<'d>>> {
         // No NUL follows later ones.
         let names_end = memchr::memrchr(0, self.strings).map_or(0, |last| last + 1);
-        (0..self.n_symbols()).filter_map(move |index| {
+        part.filter_map(move |index| {
             let raw = self.raw(index)?;
             let has_name = raw.name == 0 || (raw.name as usize) < names_end;
             if has_name && !wanted(&raw.with_name(b"")) {

@@ -33,6 +33,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::features::Features;
 use crate::func::{Abi, Functions, Judge, State, Verdict};
 use crate::input::{Debug, Relocator};
+use crate::kfunc;
 use crate::pages::Pages;
 use crate::settle::{self, Taint};
 use crate::store::{Frozen, Key, NodeId, Store};
@@ -408,15 +409,19 @@ impl<'f> File<'f> {
             out.diags = std::mem::take(&mut w.diags);
             lock(&outs).push(out);
         };
-        if threads > 1 {
+        let mut diags = Vec::new();
+        let mut kfuncs = || kfunc::collect(self.elf, self.base, self.options.features, &mut diags);
+        let kfuncs = if threads > 1 {
             rayon::scope(|s| {
                 for _ in 0..threads {
                     s.spawn(|_| work());
                 }
-            });
+                kfuncs()
+            })
         } else {
             work();
-        }
+            kfuncs()
+        };
         let mut outs = into_inner(outs);
         if let Some(stop) = outs
             .iter_mut()
@@ -435,10 +440,10 @@ impl<'f> File<'f> {
         if n_type_dies == 0 && n_skeletons > 0 {
             return Err(ErrorKind::SplitDwarf);
         }
-        let mut states = Vec::new();
+        let kfuncs = kfuncs?;
+        let mut states = Vec::with_capacity(outs.iter().map(|out| out.states.len()).sum());
         let mut vars = Vec::new();
-        let mut diags = Vec::new();
-        let mut cus = Vec::new();
+        let mut cus = Vec::with_capacity(groups.len());
         for out in outs {
             states.extend(out.states);
             vars.extend(out.vars);
@@ -543,7 +548,6 @@ impl<'f> File<'f> {
             ids: Ids::default(),
         };
         assembly.types()?;
-        let kfuncs = crate::kfunc::collect(self.elf, self.base, self.options.features, &mut diags)?;
         assembly.functions(&chosen.emit, &kfuncs)?;
         assembly.variables(&vars, self.elf)?;
         let places = if assembly.names.bad.is_empty() {

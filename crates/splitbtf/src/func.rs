@@ -6,11 +6,14 @@
 //! (dwarves `btf_encoder.c`: `btf_encoder__save_func`, `saved_functions_combine`, `btf_encoder__add_saved_funcs`;
 //! `dwarf_loader.c`: `function__analyze_parameter_locations`).
 
+use std::ops::Range;
+
 use dwarf_reader::{Fact, Loc, Relocate, Str, Target, TypeRef, TypeTag, Unit};
 use elf_io::{Elf, Sym, consts as elf};
 use foldhash::fast::FixedState;
 use hashbrown::hash_table::Entry;
 use hashbrown::{HashMap, HashTable};
+use rayon::prelude::*;
 
 use crate::cu::Worker;
 use crate::diag::{DiagKind, Mismatch, SkipReason};
@@ -58,6 +61,11 @@ impl NameTag {
     }
 }
 
+/// A symbol's name up to the first dot, and the rest.
+fn base_name(name: &[u8]) -> (&[u8], &[u8]) {
+    name.split_at(memchr::memchr(b'.', name).unwrap_or(name.len()))
+}
+
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|w| w == needle)
 }
@@ -65,27 +73,46 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 impl<'d> Functions<'d> {
     /// Collects all `STT_FUNC` symbols of `.symtab`.
     pub(crate) fn collect(elf: &Elf<'d>) -> elf_io::Result<Self> {
+        /// Symbols that are worth being looked at by another thread.
+        const MANY: usize = 1 << 13;
         let relocatable = elf.is_relocatable();
         let code = elf.code_places()?;
+        let symbols = elf.symbols()?;
+        let n = symbols.n_symbols();
+        let is_func = |sym: &Sym<'_>| sym.sym_type() == elf::STT_FUNC.0;
+        let in_part = |part: Range<usize>| -> elf_io::Result<Vec<(NameTag, FuncSym<'d>)>> {
+            let mut found = Vec::new();
+            for sym in symbols.filtered(part, is_func) {
+                let sym = sym?;
+                let (base, suffix) = base_name(sym.name);
+                if base.is_empty() || contains(suffix, b".cold") || contains(suffix, b".part") {
+                    continue;
+                }
+                let (section, value) = code.of(&sym);
+                let section = if relocatable {
+                    section.map_or(0, |s| s.0)
+                } else {
+                    0
+                };
+                let addr = Target { section, value };
+                let name = sym.name;
+                found.push((NameTag::of(base), FuncSym { name, addr }));
+            }
+            Ok(found)
+        };
+        let parts: Vec<_> = (0..n.div_ceil(MANY))
+            .into_par_iter()
+            .map(|part| in_part(part * MANY..n.min((part + 1) * MANY)))
+            .collect();
         let mut functions = Self::default();
         let mut all: Vec<(u32, FuncSym<'d>)> = Vec::new();
-        let is_func = |sym: &Sym<'_>| sym.sym_type() == elf::STT_FUNC.0;
-        for sym in elf.symbols()?.filtered(is_func) {
-            let sym = sym?;
-            let dot = memchr::memchr(b'.', sym.name).unwrap_or(sym.name.len());
-            let (base, suffix) = sym.name.split_at(dot);
-            if base.is_empty() || contains(suffix, b".cold") || contains(suffix, b".part") {
-                continue;
-            }
-            let (section, value) = code.of(&sym);
-            let section = if relocatable {
-                section.map_or(0, |s| s.0)
-            } else {
-                0
-            };
-            let addr = Target { section, value };
-            let name = sym.name;
-            all.push((functions.group(base), FuncSym { name, addr }));
+        for part in parts {
+            let part = part?;
+            all.reserve(part.len());
+            all.extend(part.iter().map(|&(tag, sym)| {
+                let (base, _) = base_name(sym.name);
+                (functions.group(tag, base), sym)
+            }));
         }
         // Those of one group next to each other, in their order.
         let mut next = 0;
@@ -112,8 +139,7 @@ impl<'d> Functions<'d> {
     }
 
     /// The group of one more symbol of this base name.
-    fn group(&mut self, name: &'d [u8]) -> u32 {
-        let tag = NameTag::of(name);
+    fn group(&mut self, tag: NameTag, name: &'d [u8]) -> u32 {
         let groups = &mut self.groups;
         let same = |&(t, g): &(NameTag, u32)| t == tag && groups[g as usize].name == name;
         let entry = self.table.entry(tag.hash(), same, |(t, _)| t.hash());

@@ -222,7 +222,8 @@ pub(crate) fn reduce(
             sym.sym_type() == elf::STT_OBJECT.0 && sections.binary_search(&section).is_ok()
         };
         let mut objects: Vec<(&[u8], u32)> = Vec::new();
-        for sym in elf.symbols()?.filtered(wanted) {
+        let symbols = elf.symbols()?;
+        for sym in symbols.filtered(0..symbols.n_symbols(), wanted) {
             let sym = sym?;
             objects.push((sym.name, sym.section().map_or(0, |s| s.0)));
         }
