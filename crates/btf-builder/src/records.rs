@@ -1,9 +1,11 @@
 //! Where the records of a type section begin.
 //!
 //! Nothing says where a record begins but the record before it, so that to find all of a kernel's hundred thousand is
-//! one long chain of loads, each waiting for the one before. What shortens the chain is that more than half of all
-//! records (pointers, typedefs, functions) are a head of three words and nothing else: with each record that is looked
-//! at, the next two are looked at as if they began three words apart, and counted if they do.
+//! one long chain of loads, each waiting for the one before, while a processor could do many at a time. So several chains
+//! are followed at once, of which all but the first begin anywhere. They soon come upon a record: hardly any word that is
+//! not the `info` of a record has a kind in its upper byte, and what has none is passed over. Where the first chain ends
+//! is then looked for in the second, and so on. What a chain saw before that counts for nothing; if it never came upon
+//! that record, the way is found one record at a time.
 
 use crate::btf::Btf;
 use crate::error::{Error, Result};
@@ -56,33 +58,105 @@ pub(crate) fn index(
     }
 }
 
+/// Chains that are followed at once.
+const CHAINS: usize = 8;
+
+/// Words between the places where chains begin. With fewer there is more to bring together, with more the chains get out
+/// of step, and what they go through at once out of the cache.
+const WINDOW: usize = 2048;
+
+/// Steps of each chain before it is asked how far they got. A divisor of [`WINDOW`].
+const STRIDE: usize = 4;
+
+/// As [`LENGTHS`], with a single word for what is no record, which is less than any record has.
+const STEPS: [(u32, u32); MAX_KIND as usize + 1] = {
+    let mut steps = LENGTHS;
+    let mut kind = 0;
+    while kind < steps.len() {
+        if steps[kind].0 == TOO_LONG {
+            steps[kind] = (1, 0);
+        }
+        kind += 1;
+    }
+    steps
+};
+
+/// What looks like records from several places on, each chain for itself.
+struct Chains {
+    /// Where the records begin, of which there are equally many in each chain. What stands behind those means nothing.
+    starts: [[u32; WINDOW]; CHAINS],
+    n: usize,
+    /// Behind the last of them, in words.
+    ends: [usize; CHAINS],
+}
+
+impl Chains {
+    /// Follows a chain from `at` on and others from each window behind that, until all are through with theirs.
+    // There is no branch that is hard to predict, as that by kind would be.
+    #[inline(never)]
+    fn follow(&mut self, words: &[u32], at: usize) {
+        let infos = words.get(1..).unwrap_or_default();
+        let begins: [usize; CHAINS] = std::array::from_fn(|k| at + k * WINDOW);
+        let mut ats = begins;
+        let mut n = 0;
+        // Each step is a word or more.
+        while (0..CHAINS).any(|k| ats[k] < begins[k] + WINDOW) {
+            for n in n..n + STRIDE {
+                for (starts, at) in self.starts.iter_mut().zip(&mut ats) {
+                    starts[n % WINDOW] = *at as u32;
+                    let info = infos.get(*at).copied().unwrap_or(0);
+                    let (fixed, per_elem) = STEPS[info_kind(info) as usize];
+                    *at += (fixed + info_vlen(info) * per_elem) as usize;
+                }
+            }
+            n += STRIDE;
+        }
+        (self.n, self.ends) = (n, ats);
+    }
+}
+
 /// `None` if there is anything else than whole records of known kinds.
 fn index_known(words: &[u32]) -> Option<Vec<u32>> {
     // Memory that is not used costs nothing, growing does.
-    let mut index = vec![0; words.len() / HEAD];
-    let (mut n, mut at) = (0, 0);
-    while let Some(heads) = words
-        .get(at..)
-        .and_then(<[u32]>::first_chunk::<{ 3 * HEAD }>)
-    {
-        let [first, second, third] = [1, 4, 7].map(|info| len(heads[info]));
-        let place: &mut [u32; 3] = index.get_mut(n..)?.first_chunk_mut()?;
-        *place = [0, HEAD, 2 * HEAD].map(|head| (at + head) as u32);
-        // No branches: which kind comes next is hard to predict.
-        let is_second = first == HEAD;
-        let is_third = is_second & (second == HEAD);
-        n += 1 + usize::from(is_second) + usize::from(is_third);
-        let after_second = at + HEAD + second + if second == HEAD { third } else { 0 };
-        let after_first = at + first;
-        at = if is_second { after_second } else { after_first };
+    let mut index: Vec<u32> = Vec::with_capacity(words.len() / HEAD + WINDOW);
+    let mut chains = Chains {
+        starts: [[0; WINDOW]; CHAINS],
+        n: 0,
+        ends: [0; CHAINS],
+    };
+    // Where the next record begins.
+    let mut at = 0;
+    while at < words.len() {
+        chains.follow(words, at);
+        let window_ends = (at..).step_by(WINDOW).skip(1);
+        for (k, end) in (0..CHAINS).zip(window_ends) {
+            let mut found = &chains.starts[k][..chains.n];
+            while at < end.min(words.len()) {
+                while let [first, rest @ ..] = found
+                    && (*first as usize) < at
+                {
+                    found = rest;
+                }
+                if found.first().is_some_and(|&first| first as usize == at) {
+                    index.extend_from_slice(found);
+                    at = chains.ends[k];
+                    break;
+                }
+                index.push(at as u32);
+                at += len(*words.get(at + 1)?);
+            }
+        }
     }
-    while let Some(head) = words.get(at..).and_then(<[u32]>::first_chunk::<HEAD>) {
-        *index.get_mut(n)? = at as u32;
-        n += 1;
-        at += len(head[1]);
-    }
+    // Chains went on behind the section, a word at a time.
+    index.push(at as u32);
+    let n = index.partition_point(|&start| (start as usize) < words.len());
+    let is_whole = index[n] as usize == words.len();
+    let lens = index[..=n].array_windows().map(|[a, b]| b.wrapping_sub(*a));
+    // Not all of them less than some length, which would be a branch for each.
+    let shortest = lens.fold(u32::MAX, u32::min);
+    let is_known = shortest >= HEAD as u32;
     index.truncate(n);
-    (at == words.len()).then_some(index)
+    (is_whole && is_known).then_some(index)
 }
 
 /// As [`index`], one record at a time.
@@ -141,6 +215,41 @@ mod tests {
             assert_eq!(index_known(&words).as_ref(), Some(&starts), "{n}");
             assert_eq!(index_any(&words, None, 1).unwrap(), starts, "{n}");
         }
+    }
+
+    #[test]
+    fn chains_that_begin_anywhere_find_the_records_of_a_long_section() {
+        let n_words = 3 * CHAINS * WINDOW;
+        let (words, mut starts) = section(n_words / HEAD + 1);
+        assert!(words.len() > n_words);
+        assert_eq!(index_known(&words).as_ref(), Some(&starts));
+        // A record that covers several windows, and one that covers them all. What is in them looks like records.
+        for long in [3 * WINDOW, n_words] {
+            let info = make_info(Kind::Enum, long as u32 / 2, false);
+            let mut long = vec![0, info, 4];
+            long.resize(len(info), make_info(Kind::Struct, 1, false));
+            let (first, then) = (starts[50] as usize, long.len() as u32);
+            let words = [&words[..first], &long, &words[first..]].concat();
+            let before = &starts[..=50];
+            let behind = starts[50..].iter().map(|start| start + then);
+            let starts: Vec<u32> = before.iter().copied().chain(behind).collect();
+            assert_eq!(index_known(&words), Some(starts));
+        }
+        // One that is not known, and ends that are no ends.
+        for at in [
+            starts[1],
+            starts[starts.len() / 2],
+            starts[starts.len() - 1],
+        ] {
+            let mut words = words.clone();
+            words[at as usize + 1] = 100 << 24;
+            assert_eq!(index_known(&words), None);
+        }
+        let last = starts.pop().unwrap() as usize;
+        for end in last + 1..words.len() {
+            assert_eq!(index_known(&words[..end]), None);
+        }
+        assert_eq!(index_known(&words[..last]), Some(starts));
     }
 
     #[test]
