@@ -35,14 +35,16 @@ impl NameFilter {
     #[inline]
     pub fn insert(&mut self, name: &[u8]) {
         let (word, bits) = self.place(name);
-        self.bits[word] |= bits;
+        bits.iter().for_each(|bit| self.bits[word] |= 1 << bit);
     }
 
     /// Whether a name may have been put in. If not, it was not.
     #[inline(always)]
     pub fn may_contain(&self, name: &[u8]) -> bool {
-        let (word, bits) = self.place(name);
-        self.bits[word] & bits == bits
+        let (word, [first, second]) = self.place(name);
+        let word = self.bits[word];
+        // The second is rarely asked for.
+        word >> first & 1 != 0 && word >> second & 1 != 0
     }
 
     /// Adds to `passed` where those strings of `section` begin and end that may have been put in. The first one begins
@@ -66,12 +68,12 @@ impl NameFilter {
         start
     }
 
-    /// The word of a name, and two bits in it.
+    /// The word of a name, and which two bits of it.
     #[inline(always)]
-    fn place(&self, name: &[u8]) -> (usize, u64) {
+    fn place(&self, name: &[u8]) -> (usize, [u64; 2]) {
         let key = key(name);
         let word = (key >> 12) as usize & (self.bits.len() - 1);
-        (word, 1 << (key & 63) | 1 << (key >> 6 & 63))
+        (word, [key & 63, key >> 6 & 63])
     }
 }
 
@@ -107,6 +109,8 @@ pub struct FoundStrs {
     index: StrIndex,
     /// A bit for each offset at which a string begins that the filter does not let through.
     others: Vec<u64>,
+    /// Where those begin and end that it lets through.
+    passed: Vec<(u32, u32)>,
 }
 
 impl FoundStrs {
@@ -124,6 +128,16 @@ impl FoundStrs {
         word.map_or(0, |word| word >> (off.0 % 64) & 1)
     }
 
+    /// Those that the filter let through, of `btf`, whose own strings were filtered: where they begin, and what they are.
+    pub fn iter<'b>(&self, btf: &'b Btf) -> impl Iterator<Item = (StrOff, &'b [u8])> {
+        let section = btf.strings();
+        let passed = self.passed.iter();
+        passed.filter_map(|&(start, end)| {
+            let s = section.get(start as usize..end as usize)?;
+            Some((StrOff(start), s))
+        })
+    }
+
     /// Whether this knows all about `name`.
     pub(crate) fn covers(&self, name: &[u8]) -> bool {
         self.filter.may_contain(name)
@@ -139,28 +153,32 @@ impl Btf {
     /// Filters the own strings.
     pub fn find_strs(&self, filter: NameFilter) -> FoundStrs {
         let section = self.strings();
-        let mut index = StrIndex::default();
         // At first all that begin.
         let mut others = Vec::with_capacity(section.len().div_ceil(64));
         let mut passed = Vec::new();
         let mut start = 0;
         let mut begins = 1;
         let mut nuls = Nuls::new(section);
-        while let Some(ends) = nuls.next_ends(|nuls| {
-            others.push(nuls << 1 | begins);
-            begins = nuls >> 63;
-        }) {
-            start = filter.pass(section, start, ends, &mut passed);
-            for (start, end) in passed.drain(..) {
-                others[start as usize / 64] &= !(1 << (start % 64));
-                let s = &section[start as usize..end as usize];
-                index.insert(section, Hash32::of(name_hash(s)), s, start);
-            }
+        while let Some(found) = nuls.next_ends() {
+            others.extend(found.bits.iter().map(|nuls| {
+                let starts = nuls << 1 | begins;
+                begins = nuls >> 63;
+                starts
+            }));
+            start = filter.pass(section, start, found.ends, &mut passed);
+        }
+        let mut index = StrIndex::default();
+        index.reserve(passed.len());
+        for &(start, end) in &passed {
+            others[start as usize / 64] &= !(1 << (start % 64));
+            let s = &section[start as usize..end as usize];
+            index.insert(section, Hash32::of(name_hash(s)), s, start);
         }
         FoundStrs {
             filter,
             index,
             others,
+            passed,
         }
     }
 
@@ -200,6 +218,7 @@ mod tests {
         let mut filter = NameFilter::with_capacity(1000);
         wanted.iter().for_each(|name| filter.insert(name));
         let found = Arc::new(base.find_strs(filter));
+        let passed: Vec<_> = found.iter(&base).collect();
         let mut marked = 0;
         for name in names() {
             let off = base.find_str(&name);
@@ -207,12 +226,14 @@ mod tests {
                 let other = found.is_other(off);
                 marked += usize::from(other);
                 assert!(!(other && wanted.contains(&name)));
+                assert_eq!(!other, passed.contains(&(off, &name)));
             }
             let mut split = Btf::new_split(Arc::clone(&base));
             split.set_base_strs(Arc::clone(&found));
             assert_eq!(split.find_str(&name), off);
         }
         assert!(marked > rest.len() / 2, "{marked}");
+        assert_eq!(passed[0], (StrOff::EMPTY, &b""[..]));
         assert!(!found.is_other(StrOff::EMPTY));
         assert!(!found.is_other(StrOff(u32::MAX)));
     }

@@ -3,6 +3,8 @@
 //! Names are hashed more often than anything else, and most of them end with a NUL in a string section, where they lie
 //! between others: there the end is looked for and the hash computed in one go, eight bytes at a time.
 
+use wide::u8x16;
+
 const K0: u64 = 0xa076_1d64_78bd_642f;
 const K1: u64 = 0xe703_7ed1_a0b4_28db;
 const K2: u64 = 0x8ebc_6af0_9c88_c6e3;
@@ -199,8 +201,8 @@ pub(crate) fn for_each_c_name(section: &[u8], mut f: impl FnMut(usize, usize, u6
 pub(crate) fn for_each_c_string(section: &[u8], mut f: impl FnMut(usize, usize)) {
     let mut start = 0;
     let mut nuls = Nuls::new(section);
-    while let Some(ends) = nuls.next_ends(|_| {}) {
-        for &end in ends {
+    while let Some(found) = nuls.next_ends() {
+        for &end in found.ends {
             f(start, end as usize - start);
             start = end as usize + 1;
         }
@@ -222,7 +224,15 @@ pub(crate) struct Nuls<'s> {
     rest: &'s [u8],
     /// The offset of the next block.
     at: u32,
+    bits: [u64; BLOCKS],
     ends: [u32; BLOCKS * 64 + STEP],
+}
+
+/// Some places of NULs.
+pub(crate) struct NulsFound<'n> {
+    /// For each 64 bytes a bit for each of them, the first one's the lowest, that is set if it is a NUL.
+    pub(crate) bits: &'n [u64],
+    pub(crate) ends: &'n [u32],
 }
 
 impl<'s> Nuls<'s> {
@@ -232,59 +242,58 @@ impl<'s> Nuls<'s> {
             blocks,
             rest,
             at: 0,
+            bits: [0; BLOCKS],
             ends: [0; BLOCKS * 64 + STEP],
         }
     }
 
-    /// The next places, of which there may be none; `None` at the end. Calls `f` for each 64 bytes with a bit for each
-    /// of them, the first one's the lowest, that is set if it is a NUL.
+    /// The next places, of which there may be none; `None` at the end.
     #[inline(always)]
-    pub(crate) fn next_ends(&mut self, mut f: impl FnMut(u64)) -> Option<&[u32]> {
+    pub(crate) fn next_ends(&mut self) -> Option<NulsFound<'_>> {
+        let mut last = [[1; 64]];
+        let blocks = if self.blocks.is_empty() {
+            if self.rest.is_empty() {
+                return None;
+            }
+            last[0][..self.rest.len()].copy_from_slice(self.rest);
+            self.rest = &[];
+            &last[..]
+        } else {
+            let n = self.blocks.len().min(BLOCKS);
+            let (next, later) = self.blocks.split_at(n);
+            self.blocks = later;
+            next
+        };
         let mut n = 0;
-        let mut find = |block: &[u8; 64]| {
+        for (block, bits) in blocks.iter().zip(&mut self.bits) {
             let mut nuls = nuls(block);
-            f(nuls);
+            *bits = nuls;
             while nuls != 0 {
                 for end in &mut self.ends[n..n + STEP] {
-                    *end = self.at + nuls.trailing_zeros();
+                    // Of zero, which then does not count, anything will do.
+                    *end = self.at + (nuls | 1 << 63).trailing_zeros();
                     n += usize::from(nuls != 0);
                     nuls &= nuls.wrapping_sub(1);
                 }
             }
             self.at += 64;
-        };
-        if self.blocks.is_empty() {
-            if self.rest.is_empty() {
-                return None;
-            }
-            let mut block = [1; 64];
-            block[..self.rest.len()].copy_from_slice(self.rest);
-            find(&block);
-            self.rest = &[];
-        } else {
-            let n = self.blocks.len().min(BLOCKS);
-            let (next, later) = self.blocks.split_at(n);
-            next.iter().for_each(find);
-            self.blocks = later;
         }
-        self.ends.get(..n)
+        Some(NulsFound {
+            bits: self.bits.get(..blocks.len())?,
+            ends: self.ends.get(..n)?,
+        })
     }
 }
 
 /// A bit for each byte, the first one's the lowest, that is set if it is zero.
 #[inline(always)]
 fn nuls(block: &[u8; 64]) -> u64 {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    // Moves the upper bits of eight bytes next to each other.
-    const GATHER: u64 = 0x0002_0408_1020_4081;
-    let mut others = 0;
-    for (i, chunk) in block.as_chunks::<8>().0.iter().enumerate() {
-        let w = u64::from_le_bytes(*chunk);
-        // The upper bit of each byte that is not zero.
-        let set = (((w & LOW) + LOW) | w) & !LOW;
-        others |= (set.wrapping_mul(GATHER) >> 56) << (8 * i);
+    let mut nuls = 0;
+    for (i, chunk) in block.as_chunks().0.iter().enumerate() {
+        let are_nuls = u8x16::new(*chunk).simd_eq(u8x16::ZERO);
+        nuls |= u64::from(are_nuls.to_bitmask() as u16) << (16 * i);
     }
-    !others
+    nuls
 }
 
 /// [`name_hash`] of `section[start..start + n]`.
@@ -375,8 +384,9 @@ mod tests {
                 let section: Vec<u8> = (1..=len).map(|n| u8::from(n % every != 0)).collect();
                 let (mut found, mut bits) = (Vec::new(), Vec::new());
                 let mut nuls = Nuls::new(&section);
-                while let Some(ends) = nuls.next_ends(|nuls| bits.push(nuls)) {
-                    found.extend_from_slice(ends);
+                while let Some(nuls) = nuls.next_ends() {
+                    found.extend_from_slice(nuls.ends);
+                    bits.extend_from_slice(nuls.bits);
                 }
                 let expected: Vec<u32> = (0..len).filter(|n| (n + 1) % every == 0).collect();
                 assert_eq!(found, expected, "{every} {len}");

@@ -129,7 +129,7 @@ impl StrIndex {
     }
 
     /// Makes room for so many more strings.
-    fn reserve(&mut self, n: usize) {
+    pub(crate) fn reserve(&mut self, n: usize) {
         let slots = ((self.used + n) / 7 * 8 + 8).next_power_of_two();
         if slots > self.slots.len() {
             self.grow(slots);
