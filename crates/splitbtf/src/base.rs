@@ -11,12 +11,12 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use btf_builder::{Btf, FoundStrs, Kind, NameFilter, StrOff, Type, TypeId};
+use btf_builder::{Btf, FoundStrs, Kind, MAX_KIND, StrOff, Type, TypeId};
 use hashbrown::HashTable;
 
 use crate::arrays::Arrays;
 use crate::shape::{self, Hash, Tag, name_hash};
-use crate::sieve::Candidates;
+use crate::sieve::{Candidates, FileNames, KnownNames};
 use crate::store::{NO_NAME, NodeId};
 
 /// What the base knows under the name of a struct, union or enum.
@@ -67,7 +67,7 @@ impl Base {
         }
     }
 
-    /// Indexes for each file what the file can ask for: some 3 ms for a small module and a distribution's kernel, but
+    /// Indexes for each file what the file can ask for: 2 to 3 ms for a small module and a distribution's kernel, but
     /// for each anew. Results are those of [`indexed`](Self::indexed). For encoding one file, or a few small ones.
     pub fn per_file(btf: Arc<Btf>) -> Self {
         // Only one section of strings is searched.
@@ -97,10 +97,10 @@ impl Base {
         self.index.as_ref()
     }
 
-    /// An index for a file that has no names but those in `filter`, or for any file.
-    pub(crate) fn index_for(&self, filter: Option<NameFilter>) -> BaseIndex {
-        let strs = filter.map(|filter| Arc::new(self.btf.find_strs(filter)));
-        BaseIndex::new(Arc::clone(&self.btf), strs, Arc::clone(&self.dedup))
+    /// An index for a file that has no names but these, or for any file.
+    pub(crate) fn index_for(&self, names: Option<FileNames>) -> BaseIndex {
+        let known = names.map(|names| KnownNames::new(&self.btf, names));
+        BaseIndex::new(Arc::clone(&self.btf), known, Arc::clone(&self.dedup))
     }
 }
 
@@ -142,43 +142,21 @@ struct BaseUsers {
 }
 
 impl BaseIndex {
-    fn new(btf: Arc<Btf>, strs: Option<Arc<FoundStrs>>, dedup: DedupIndex) -> Self {
+    fn new(btf: Arc<Btf>, known: Option<KnownNames<'_>>, dedup: DedupIndex) -> Self {
         let indexed = Arc::clone(&btf);
-        let mut hasher = Hasher::new(&indexed, strs.as_deref());
-        let mut named: Vec<(u32, bool)> = Vec::new();
-        let mut nameless: Vec<u32> = Vec::new();
-        let mut funcs: Vec<u32> = Vec::new();
-        let mut look_at = |hasher: &mut Hasher<'_>, t: Type<'_>| {
-            let id = t.id();
-            match t.kind() {
-                // Nothing refers to these but decl tags, which see to it themselves.
-                Kind::Func => funcs.push(id.0),
-                Kind::Var | Kind::Datasec => {}
-                kind => {
-                    hasher.resolve(t);
-                    if hasher.is_ruled_out(id) {
-                        return;
-                    }
-                    match name_tag(kind, t).filter(|_| t.is_named()) {
-                        Some(_) => named.push((id.0, is_forward(t))),
-                        None => nameless.push(id.0),
-                    }
-                }
-            }
+        let mut hasher = Hasher::new(&indexed, known.as_ref());
+        let Sorted {
+            named,
+            nameless,
+            funcs,
+        } = match hasher.hashes.candidates.clone() {
+            Some(candidates) => hasher.hash_candidates(&candidates.ids()),
+            None => hasher.hash_all(),
         };
-        match hasher.hashes.candidates.clone() {
-            Some(candidates) => {
-                // Void is the first.
-                let ids = candidates.ids().skip(1).map(TypeId);
-                let types = ids.filter_map(|id| indexed.ty(id));
-                types.for_each(|t| look_at(&mut hasher, t));
-            }
-            None => indexed.for_each_type(|t| look_at(&mut hasher, t)),
-        }
 
         let mut table = Table(HashTable::with_capacity(named.len() * 2 + nameless.len()));
         let mut names: Vec<BaseName> = Vec::new();
-        if strs.is_some() {
+        if known.is_some() {
             names.push(BaseName::default());
         }
         let mut name_of = Vec::with_capacity(named.len());
@@ -218,7 +196,7 @@ impl BaseIndex {
         let hashes = hasher.hashes;
         Self {
             btf,
-            strs,
+            strs: known.map(|known| known.strs),
             table: table.0,
             names,
             ambiguous,
@@ -450,6 +428,18 @@ fn name_tag(kind: Kind, t: Type<'_>) -> Option<Tag> {
     }
 }
 
+/// The tag of kinds that are known by what they refer to alone.
+#[inline]
+fn reference_tag(kind: Kind) -> Option<Tag> {
+    match kind {
+        Kind::Ptr => Some(Tag::Ptr),
+        Kind::Const => Some(Tag::Const),
+        Kind::Volatile => Some(Tag::Volatile),
+        Kind::Restrict => Some(Tag::Restrict),
+        _ => None,
+    }
+}
+
 fn is_forward(t: Type<'_>) -> bool {
     match t.kind() {
         Kind::Fwd => true,
@@ -458,11 +448,21 @@ fn is_forward(t: Type<'_>) -> bool {
     }
 }
 
+/// Types that are hashed, in ascending order of their ids.
+#[derive(Default)]
+struct Sorted {
+    /// Those that others know by name, and whether they are declarations.
+    named: Vec<(u32, bool)>,
+    nameless: Vec<u32>,
+    /// Functions, hashed or not.
+    funcs: Vec<u32>,
+}
+
 /// Hashes types of a BTF, each once.
 struct Hasher<'b> {
     btf: &'b Btf,
     /// The names that matter; all if `None`.
-    strs: Option<&'b FoundStrs>,
+    known: Option<&'b KnownNames<'b>>,
     hashes: Hashes,
     stack: Vec<u32>,
 }
@@ -542,31 +542,41 @@ impl Hashes {
 
     #[inline]
     fn set(&mut self, id: u32, hash: Hash) {
+        if let Some(place) = self.place(id) {
+            self.set_at(place, hash);
+        }
+    }
+
+    #[inline]
+    fn set_at(&mut self, place: usize, hash: Hash) {
         self.list.push(hash);
-        self.set_slot(id, self.list.len() as u32 + 1);
+        if let Some(slot) = self.slots.get_mut(place) {
+            *slot = self.list.len() as u32 + 1;
+        }
     }
 }
 
 impl<'b> Hasher<'b> {
-    fn new(btf: &'b Btf, strs: Option<&'b FoundStrs>) -> Self {
-        let candidates = strs.map(|strs| Candidates::new(btf, strs));
+    fn new(btf: &'b Btf, known: Option<&'b KnownNames<'b>>) -> Self {
+        let candidates = known.map(|known| Candidates::new(btf, known));
         let mut hashes = Hashes::new(btf.n_types() as usize, candidates);
         hashes.set(0, Hash::VOID);
         Self {
             btf,
-            strs,
+            known,
             hashes,
             stack: Vec::new(),
         }
     }
 
-    fn is_ruled_out(&self, id: TypeId) -> bool {
-        self.hashes.slot(id.0) == Some(OTHER)
+    #[inline(always)]
+    fn is_other(&self, off: u32) -> bool {
+        self.known.is_some_and(|known| known.is_other(off))
     }
 
     #[inline(always)]
-    fn is_other(&self, off: u32) -> bool {
-        self.strs.is_some_and(|strs| strs.is_other(StrOff(off)))
+    fn is_other_param(&self, off: u32) -> bool {
+        self.known.is_some_and(|known| known.is_other_param(off))
     }
 
     /// Whether the file certainly does not have a type, because of a name in it or of a type that it refers to.
@@ -574,7 +584,7 @@ impl<'b> Hasher<'b> {
         let &[name, _, third, ref tail @ ..] = t.words() else {
             return false;
         };
-        if self.strs.is_none() {
+        if self.known.is_none() {
             return false;
         }
         let other = |off: u32| self.is_other(off);
@@ -586,7 +596,7 @@ impl<'b> Hasher<'b> {
             Kind::Array => tail.iter().take(2).any(|&id| out(id)),
             Kind::FuncProto => {
                 let mut params = tail.as_chunks::<2>().0.iter();
-                out(third) || params.any(|&[name, ty]| other(name) || out(ty))
+                out(third) || params.any(|&[name, ty]| self.is_other_param(name) || out(ty))
             }
             _ if other(name) => true,
             Kind::Struct | Kind::Union => {
@@ -651,6 +661,77 @@ impl<'b> Hasher<'b> {
         self.hashes.set_slot(id, OPEN);
     }
 
+    /// Hashes all types.
+    fn hash_all(&mut self) -> Sorted {
+        let mut sorted = Sorted::default();
+        self.btf.for_each_type(|t| match t.kind() {
+            // Nothing refers to these but decl tags, which see to it themselves.
+            Kind::Func => sorted.funcs.push(t.id().0),
+            Kind::Var | Kind::Datasec => {}
+            kind => {
+                self.resolve(t);
+                match name_tag(kind, t).filter(|_| t.is_named()) {
+                    Some(_) => sorted.named.push((t.id().0, is_forward(t))),
+                    None => sorted.nameless.push(t.id().0),
+                }
+            }
+        });
+        sorted
+    }
+
+    /// Hashes the candidates, of which these are the ids, and rules out some of them.
+    fn hash_candidates(&mut self, ids: &[u32]) -> Sorted {
+        let btf = self.btf;
+        let (records, index) = (btf.type_words(), btf.type_index());
+        let mut sorted = Sorted::default();
+        // Void is the first.
+        let heads = ids.iter().zip(0..).skip(1).filter_map(|(&id, rank)| {
+            let at = *index.get(id as usize - 1)?;
+            let &[_, info, third] = records.get(at as usize..)?.first_chunk()?;
+            let kind = Kind::from_u32(info >> 24 & MAX_KIND).unwrap_or(Kind::Unknown);
+            Some((rank, id, kind, third))
+        });
+        // What is known by name waits for nothing. With that hashed, little else has to wait.
+        let may_have_name = |kind: Kind| kind.is_composite() || kind.is_any_enum();
+        for (_, id, kind, _) in heads.clone() {
+            if (may_have_name(kind) || kind == Kind::Fwd)
+                && let Some(t) = btf.ty(TypeId(id))
+                && let Some(tag) = name_tag(kind, t).filter(|_| t.is_named())
+                && let Ok(name) = self.own_name(t)
+            {
+                self.hashes.set(id, shape::by_name(tag, name));
+                sorted.named.push((id, is_forward(t)));
+            }
+        }
+        let mut named = sorted.named.iter().peekable();
+        for (rank, id, kind, third) in heads {
+            if named.next_if(|named| named.0 == id).is_some() {
+                continue;
+            }
+            match kind {
+                // As in `hash_all`.
+                Kind::Func => {
+                    sorted.funcs.push(id);
+                    continue;
+                }
+                Kind::Var | Kind::Datasec => continue,
+                _ if self.hashes.slots[rank] != UNSET => {}
+                _ => match (reference_tag(kind), self.hashes.slot(third)) {
+                    (Some(_), Some(OTHER)) => self.hashes.slots[rank] = OTHER,
+                    (Some(tag), target @ Some(slot)) if slot != UNSET && slot != OPEN => {
+                        let target = self.hashes.in_slot(target);
+                        self.hashes.set_at(rank, shape::reference(tag, target));
+                    }
+                    _ => btf.ty(TypeId(id)).into_iter().for_each(|t| self.resolve(t)),
+                },
+            }
+            if self.hashes.slots[rank] != OTHER {
+                sorted.nameless.push(id);
+            }
+        }
+        sorted
+    }
+
     /// Makes sure that a type is hashed or ruled out.
     #[inline]
     fn resolve(&mut self, t: Type<'_>) {
@@ -681,8 +762,11 @@ trait Parts {
     /// What a type's own name puts in.
     fn own_name(&self, t: Type<'_>) -> Result<u64, Self::Stop>;
 
-    /// What the name at `off` of one of its members, parameters or values puts in.
+    /// What the name at `off` of one of its members or values puts in.
     fn name(&self, t: Type<'_>, off: StrOff) -> Result<u64, Self::Stop>;
+
+    /// What the name at `off` of one of its parameters puts in.
+    fn param_name(&self, t: Type<'_>, off: StrOff) -> Result<u64, Self::Stop>;
 
     /// What a type puts in that others refer to.
     fn ty(&self, id: TypeId) -> Result<Hash, Self::Stop>;
@@ -713,6 +797,10 @@ impl Parts for Hashes {
         Ok(t.btf().str_hash(off))
     }
 
+    fn param_name(&self, t: Type<'_>, off: StrOff) -> Result<u64, Infallible> {
+        self.name(t, off)
+    }
+
     fn ty(&self, id: TypeId) -> Result<Hash, Infallible> {
         Ok(self.get(id))
     }
@@ -739,6 +827,14 @@ impl Parts for Hasher<'_> {
     }
 
     #[inline]
+    fn param_name(&self, t: Type<'_>, off: StrOff) -> Result<u64, Stop> {
+        match self.is_other_param(off.0) {
+            true => Err(Stop::Foreign),
+            false => Ok(t.btf().str_hash(off)),
+        }
+    }
+
+    #[inline]
     fn ty(&self, id: TypeId) -> Result<Hash, Stop> {
         match self.hashes.slot(id.0) {
             Some(OTHER) => Err(Stop::Foreign),
@@ -753,17 +849,13 @@ impl Parts for Hasher<'_> {
 fn content<P: Parts>(t: Type<'_>, parts: &P) -> Result<Hash, P::Stop> {
     let own_name = || parts.own_name(t);
     let target = || parts.ty(t.type_id().unwrap_or(TypeId::VOID));
-    let reference = |tag| Ok(shape::reference(tag, target()?));
     match t.kind() {
         Kind::Int => {
             let data = t.words().get(3).copied().unwrap_or(0);
             Ok(shape::int(own_name()?, t.size_or_type(), data))
         }
         Kind::Float => Ok(shape::float(own_name()?, t.size_or_type())),
-        Kind::Ptr => reference(Tag::Ptr),
-        Kind::Const => reference(Tag::Const),
-        Kind::Volatile => reference(Tag::Volatile),
-        Kind::Restrict => reference(Tag::Restrict),
+        kind if let Some(tag) = reference_tag(kind) => Ok(shape::reference(tag, target()?)),
         Kind::TypeTag => Ok(shape::type_tag(own_name()?, t.kind_flag(), target()?)),
         Kind::Typedef => Ok(shape::typedef(own_name()?, target()?)),
         Kind::Array => match t.array() {
@@ -803,7 +895,11 @@ fn content<P: Parts>(t: Type<'_>, parts: &P) -> Result<Hash, P::Stop> {
         Kind::FuncProto => {
             let mut m = shape::func_proto(target()?);
             for p in t.params() {
-                shape::param(&mut m, parts.name(t, p.name_off)?, parts.ty(p.type_id)?);
+                shape::param(
+                    &mut m,
+                    parts.param_name(t, p.name_off)?,
+                    parts.ty(p.type_id)?,
+                );
             }
             Ok(m.done())
         }

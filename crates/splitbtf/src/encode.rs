@@ -36,6 +36,7 @@ use crate::input::{Debug, Relocator};
 use crate::kfunc;
 use crate::pages::Pages;
 use crate::settle::{self, Taint};
+use crate::sieve::FileNames;
 use crate::store::{Frozen, Key, NodeId, Store};
 use crate::text::{Extra, Text, synthetic};
 use crate::vars::{self, VarRec, VarSections};
@@ -627,18 +628,21 @@ impl<'f> File<'f> {
         units: &[Mutex<Option<Unit>>],
         functions: &Functions<'_>,
         text: Text<'_>,
-    ) -> NameFilter {
-        let mut n = 0;
-        for unit in units {
-            if let Some(unit) = &*lock(unit) {
-                unit.for_each_name(|_, _| n += 1);
-            }
-        }
+    ) -> FileNames {
+        let mut n = functions.syms.len();
+        let mut n_params = 0;
+        for_each_unit(units, |unit| {
+            n_params += unit.params.len() + unit.func_params.len();
+            let n_types = unit.types.len() + unit.members.len() + unit.enumerators.len();
+            n += n_types + unit.funcs.len() + unit.vars.len();
+        });
+        n += n_params;
         let symbols = functions.groups.iter().map(|group| group.name);
         let symbols = symbols.chain(functions.syms.iter().map(|sym| sym.name));
         let sections = self.elf.sections().iter().map(|section| section.name);
         // Most names are there several times.
-        let mut names = NameFilter::with_capacity(n / 2 + functions.syms.len());
+        let mut names = NameFilter::with_capacity(n / 2);
+        let mut params = NameFilter::with_capacity(n_params / 2);
         symbols.chain(sections).for_each(|name| names.insert(name));
         synthetic::NAMES.iter().for_each(|name| names.insert(name));
         // Those put in last, by place.
@@ -650,13 +654,15 @@ impl<'f> File<'f> {
                 names.insert(text.bytes(name));
             }
         };
-        for unit in units {
-            if let Some(unit) = &*lock(unit) {
-                unit.for_each_name(|name, _| insert(name));
-                unit.decl_tags.iter().for_each(|tag| insert(tag.value));
-            }
-        }
-        names
+        for_each_unit(units, |unit| {
+            unit.for_each_name(|name, _| insert(name));
+            unit.decl_tags.iter().for_each(|tag| insert(tag.value));
+            let of_types = unit.params.iter().map(|param| param.name);
+            let of_funcs = unit.func_params.iter().map(|param| param.name);
+            let named = of_types.chain(of_funcs).filter(|name| !name.is_none());
+            named.for_each(|name| params.insert(text.bytes(name)));
+        });
+        FileNames { all: names, params }
     }
 
     /// The first DIE that has each of these names. Reads the file once more, since nothing kept the places.
@@ -718,6 +724,15 @@ impl<'f> File<'f> {
         };
         let worth = usize::try_from(bytes / BYTES_PER_WORKER).unwrap_or(usize::MAX);
         most.min(n_units).min(worth).max(1)
+    }
+}
+
+/// Calls `f` with each unit that could be read.
+fn for_each_unit(units: &[Mutex<Option<Unit>>], mut f: impl FnMut(&Unit)) {
+    for unit in units {
+        if let Some(unit) = &*lock(unit) {
+            f(unit);
+        }
     }
 }
 
