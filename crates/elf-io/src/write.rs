@@ -142,16 +142,21 @@ struct Existing {
 
 impl Place {
     fn of(target: &Path, mode: u32) -> Result<Self> {
-        let path = match std::fs::canonicalize(target) {
-            Ok(path) => path,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !target.is_symlink() => {
+        let find = |path: std::result::Result<PathBuf, io::Error>| {
+            path.map_err(|error| cannot("find it", target, error))
+        };
+        let path = match std::fs::symlink_metadata(target) {
+            // A link is not to be replaced but what it leads to.
+            Ok(meta) if meta.is_symlink() => find(std::fs::canonicalize(target))?,
+            Ok(_) => target.to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Self {
                     path: target.to_owned(),
                     existing: None,
                     mode,
                 });
             }
-            Err(error) => return Err(cannot("find it", target, error).into()),
+            Err(error) => find(Err(error))?,
         };
         let meta = std::fs::metadata(&path).map_err(|error| cannot("find it", &path, error))?;
         if !meta.is_file() {

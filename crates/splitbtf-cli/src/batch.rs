@@ -72,7 +72,7 @@ mod tests {
     /// The order in which four files start and in which their results come out.
     fn orders(threads: usize) -> (Vec<usize>, Vec<usize>) {
         std::thread::spawn(move || {
-            let pool = Pool::new(threads, u64::MAX, None).unwrap();
+            let pool = Pool::new(Some(threads), u64::MAX, None).unwrap();
             let started = Mutex::new(Vec::new());
             let mut finished = Vec::new();
             run(
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn no_input_is_no_work() {
-        let pool = Pool::new(1, 0, None).unwrap();
+        let pool = Pool::new(Some(1), 0, None).unwrap();
         run(
             &pool,
             &[],

@@ -1,10 +1,11 @@
 //! From the paths of a command line to the files to work on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -12,12 +13,24 @@ use anyhow::{Context as _, anyhow};
 /// Endings of compressed modules.
 const COMPRESSED: [&str; 3] = [".gz", ".xz", ".zst"];
 
+/// A file by device and number: what differs in these is not the same. Hard links to one file are, and yet go by
+/// themselves, since here files are replaced and not written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct FileId(u64, u64);
+
+impl FileId {
+    fn of(metadata: &Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino())
+    }
+}
+
 /// One file to work on, or why there is none.
 #[derive(Debug)]
 pub(crate) struct Input {
     pub(crate) path: PathBuf,
     /// Size in bytes as it lies on the disk. Only used to order and to estimate.
     pub(crate) len: u64,
+    file: Option<FileId>,
     /// What went wrong with finding it.
     pub(crate) error: Option<anyhow::Error>,
 }
@@ -27,7 +40,17 @@ impl Input {
         Self {
             path: path.to_owned(),
             len: 0,
+            file: None,
             error: Some(error),
+        }
+    }
+
+    fn found(path: PathBuf, metadata: &Metadata) -> Self {
+        Self {
+            path,
+            len: metadata.len(),
+            file: Some(FileId::of(metadata)),
+            error: None,
         }
     }
 
@@ -45,10 +68,19 @@ impl Input {
 /// that leads nowhere becomes an input with an error.
 pub(crate) fn collect(paths: &[PathBuf]) -> Vec<Input> {
     let mut inputs = Vec::new();
-    let mut seen = HashSet::new();
+    let mut seen: HashMap<FileId, Vec<PathBuf>> = HashMap::new();
+    let mut failed = HashSet::new();
     let mut add = |input: Input| {
-        let identity = fs::canonicalize(&input.path).unwrap_or_else(|_| input.path.clone());
-        if seen.insert(identity) {
+        let is_new = match input.file {
+            Some(file) => {
+                let paths = seen.entry(file).or_default();
+                let is_new = !paths.iter().any(|path| lead_to_same(path, &input.path));
+                paths.push(input.path.clone());
+                is_new
+            }
+            None => failed.insert(fs::canonicalize(&input.path).unwrap_or(input.path.clone())),
+        };
+        if is_new {
             inputs.push(input);
         }
     };
@@ -66,27 +98,36 @@ pub(crate) fn collect(paths: &[PathBuf]) -> Vec<Input> {
                     add(Input::failed(path, error));
                 }
                 found.sort_by(|a, b| a.0.cmp(&b.0));
-                for (path, len) in found {
-                    add(Input {
-                        path,
-                        len,
-                        error: None,
-                    });
+                for (path, metadata) in found {
+                    add(Input::found(path, &metadata));
                 }
             }
-            Ok(metadata) => add(Input {
-                path: path.clone(),
-                len: metadata.len(),
-                error: None,
-            }),
+            Ok(metadata) => add(Input::found(path.clone(), &metadata)),
             Err(error) => add(Input::failed(path, anyhow!(error).context("cannot open"))),
         }
     }
     inputs
 }
 
+/// The first of `inputs` that `path` leads to as well.
+pub(crate) fn find<'i>(inputs: &'i [Input], path: &Path) -> Option<&'i Input> {
+    // To resolve paths takes a system call for each of their parts, and nearly all files can be told apart by one.
+    let file = FileId::of(&fs::metadata(path).ok()?);
+    let same = inputs.iter().filter(|input| input.file == Some(file));
+    same.into_iter()
+        .find(|input| lead_to_same(&input.path, path))
+}
+
+/// Whether two paths are the same once symbolic links are resolved.
+fn lead_to_same(a: &Path, b: &Path) -> bool {
+    match (fs::canonicalize(a), fs::canonicalize(b)) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
 /// Collects the modules below `dir`; fails with the folder that could not be read.
-fn walk(dir: &Path, found: &mut Vec<(PathBuf, u64)>) -> Result<(), (PathBuf, io::Error)> {
+fn walk(dir: &Path, found: &mut Vec<(PathBuf, Metadata)>) -> Result<(), (PathBuf, io::Error)> {
     let at = |error| (dir.to_owned(), error);
     for entry in fs::read_dir(dir).map_err(at)? {
         let entry = entry.map_err(at)?;
@@ -94,7 +135,7 @@ fn walk(dir: &Path, found: &mut Vec<(PathBuf, u64)>) -> Result<(), (PathBuf, io:
         if file_type.is_dir() {
             walk(&entry.path(), found)?;
         } else if file_type.is_file() && is_module_name(&entry.file_name()) {
-            found.push((entry.path(), entry.metadata().map_err(at)?.len()));
+            found.push((entry.path(), entry.metadata().map_err(at)?));
         }
     }
     Ok(())
@@ -187,6 +228,24 @@ mod tests {
             names(dir.path(), &inputs),
             ["b/z.ko", "b/a.ko.xz", "a/vmlinux"]
         );
+    }
+
+    #[test]
+    fn a_file_is_known_again_by_another_path_but_not_by_a_hard_link() {
+        let dir = folder();
+        let file = dir.path().join("b/z.ko");
+        let (soft, hard) = (dir.path().join("soft.ko"), dir.path().join("hard.ko"));
+        std::os::unix::fs::symlink("b/z.ko", &soft).unwrap();
+        fs::hard_link(&file, &hard).unwrap();
+        let around = dir.path().join("b/../b/z.ko");
+        let inputs = collect(&[file, soft.clone(), hard.clone(), around.clone()]);
+        assert_eq!(names(dir.path(), &inputs), ["b/z.ko", "hard.ko"]);
+        let found = |path: &Path| find(&inputs, path).map(|input| input.path.clone());
+        assert_eq!(found(&soft).as_ref(), Some(&inputs[0].path));
+        assert_eq!(found(&around).as_ref(), Some(&inputs[0].path));
+        assert_eq!(found(&hard).as_ref(), Some(&hard));
+        assert_eq!(found(&dir.path().join("a/m.ko")), None);
+        assert_eq!(found(&dir.path().join("none")), None);
     }
 
     #[test]

@@ -32,16 +32,20 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// At most `wanted` threads, fewer if `input_bytes` are few or if the jobserver has
+    /// At most `wanted` threads, or one for each processor; fewer if `input_bytes` are few or if the jobserver has
     /// fewer tokens to spare. The calling thread is one of them.
     pub(crate) fn new(
-        wanted: usize,
+        wanted: Option<usize>,
         input_bytes: u64,
         server: Option<JobServer>,
     ) -> anyhow::Result<Self> {
         let useful = usize::try_from(input_bytes / BYTES_PER_THREAD).unwrap_or(usize::MAX);
-        let mut wanted = wanted.clamp(1, useful.saturating_add(1));
-        // To ask for their number is to read a few files.
+        // To ask for the number of processors is to read a few files.
+        let wanted = |most: usize| wanted.unwrap_or_else(all_processors).clamp(1, most);
+        let mut wanted = match useful {
+            0 => 1,
+            _ => wanted(useful.saturating_add(1)),
+        };
         if wanted > THREADS_PER_PROCESSOR {
             wanted = wanted.min(THREADS_PER_PROCESSOR * all_processors());
         }
@@ -83,7 +87,7 @@ mod tests {
     fn small_inputs_get_few_threads() {
         // `use_current_thread` allows one pool in a thread's life, hence the spawned ones.
         let size = |wanted, bytes| {
-            thread::spawn(move || Pool::new(wanted, bytes, None).unwrap().size())
+            thread::spawn(move || Pool::new(Some(wanted), bytes, None).unwrap().size())
                 .join()
                 .unwrap()
         };
@@ -95,7 +99,7 @@ mod tests {
 
     #[test]
     fn an_absurd_number_of_threads_is_not_started() {
-        let size = thread::spawn(|| Pool::new(100_000, u64::MAX, None).unwrap().size())
+        let size = thread::spawn(|| Pool::new(Some(100_000), u64::MAX, None).unwrap().size())
             .join()
             .unwrap();
         assert_eq!(

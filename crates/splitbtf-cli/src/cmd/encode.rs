@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::args::EncodeArgs;
 use crate::engine::{self, OpenedBase, Outcome, Target};
 use crate::inputs::{self, Input};
-use crate::jobs::{self, Pool};
+use crate::jobs::Pool;
 use crate::jobserver::JobServer;
 use crate::progress::Progress;
 use crate::report::{self, FAILURE, SUCCESS, USAGE};
@@ -67,9 +67,7 @@ impl Plan {
             fs::create_dir_all(dir)
                 .with_context(|| format!("{}: cannot create the folder", dir.display()))?;
         }
-        let threads = args
-            .jobs
-            .map_or_else(jobs::all_processors, std::num::NonZero::get);
+        let threads = args.jobs.map(std::num::NonZero::get);
         let sizes: Vec<u64> = self.inputs.iter().map(|input| input.len).collect();
         let bytes = sizes.iter().sum();
         let base = args.base.as_deref();
@@ -152,7 +150,7 @@ fn targets(args: &EncodeArgs, inputs: &[Input]) -> anyhow::Result<Vec<Target>> {
     let output = &args.output;
     if let Some(file) = &output.output {
         only_one("-o", "to write one file for each, use --out-dir")?;
-        if let Some(input) = inputs.iter().find(|input| same_file(&input.path, file)) {
+        if let Some(input) = inputs::find(inputs, file) {
             bail!(
                 "{}: -o would overwrite the input with raw BTF; to write the BTF into the file, \
                  leave -o away",
@@ -196,14 +194,6 @@ fn targets(args: &EncodeArgs, inputs: &[Input]) -> anyhow::Result<Vec<Target>> {
     Ok(targets)
 }
 
-/// Whether two paths lead to one existing file.
-fn same_file(a: &Path, b: &Path) -> bool {
-    match (fs::canonicalize(a), fs::canonicalize(b)) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
-}
-
 /// Finds mistakes about the base that would only show as puzzling results.
 fn check_base(base: &Path, inputs: &[Input]) -> anyhow::Result<()> {
     if base.is_dir() {
@@ -212,7 +202,7 @@ fn check_base(base: &Path, inputs: &[Input]) -> anyhow::Result<()> {
             base.display()
         );
     }
-    if let Some(input) = inputs.iter().find(|input| same_file(&input.path, base)) {
+    if let Some(input) = inputs::find(inputs, base) {
         bail!(
             "{}: a file cannot be its own base; to encode a base, leave --base away",
             input.path.display()

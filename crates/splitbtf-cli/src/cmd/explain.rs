@@ -12,7 +12,7 @@ use splitbtf::{Mismatch, SkipReason, Skipped};
 use crate::args::ExplainArgs;
 use crate::difference;
 use crate::engine::{self, OpenedBase};
-use crate::jobs::{self, Pool};
+use crate::jobs::Pool;
 use crate::jobserver::JobServer;
 use crate::report::{self, FAILURE, SUCCESS};
 use crate::stdout::Out;
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ExplainArgs) -> ExitCode {
 
 /// Explains each name; returns whether there was something to say of each.
 fn explain(args: &ExplainArgs) -> anyhow::Result<bool> {
-    let pool = Pool::new(jobs::all_processors(), u64::MAX, JobServer::from_env())?;
+    let pool = Pool::new(None, u64::MAX, JobServer::from_env())?;
     let options = engine::options(&args.rules);
     let bytes = std::fs::metadata(&args.file).map_or(0, |meta| meta.len());
     let encoded = pool.run(|| -> anyhow::Result<_> {

@@ -17,7 +17,7 @@ use crate::args::{Role, VerifyArgs};
 use crate::batch;
 use crate::btf_input;
 use crate::inputs::{self, Input};
-use crate::jobs::{self, Pool};
+use crate::jobs::Pool;
 use crate::jobserver::JobServer;
 use crate::progress::Progress;
 use crate::report::{self, FAILURE, SUCCESS};
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &VerifyArgs) -> ExitCode {
 fn verify(args: &VerifyArgs) -> anyhow::Result<usize> {
     let inputs = inputs::collect(&args.paths);
     let base_bytes = base(args, &inputs)?;
-    let pool = Pool::new(jobs::all_processors(), u64::MAX, JobServer::from_env())?;
+    let pool = Pool::new(None, u64::MAX, JobServer::from_env())?;
     let kernel = args.kernel.unwrap_or_default();
     let options = |bytes: &BtfFile| Options {
         kernel,

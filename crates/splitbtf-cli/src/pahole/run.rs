@@ -94,7 +94,7 @@ fn encode_all(request: &Encode) -> anyhow::Result<bool> {
     let sizes = request.inputs.iter();
     let sizes = sizes.map(|path| fs::metadata(path).map_or(0, |meta| meta.len()));
     let largest = sizes.clone().max().unwrap_or(0);
-    let pool = Pool::new(request.threads, largest, JobServer::from_env())?;
+    let pool = Pool::new(Some(request.threads), largest, JobServer::from_env())?;
     pool.run(|| {
         let base = match &request.base {
             Some(path) => Some(
