@@ -30,6 +30,35 @@ pub(crate) struct Assembly<'a, 'f> {
     pub(crate) ids: Ids,
 }
 
+/// The store's first definition under each name of its own, by number.
+struct Definitions {
+    /// The first name that the base has not.
+    own: u32,
+    /// `u32::MAX` of a name without one.
+    of_own: Vec<u32>,
+}
+
+impl Definitions {
+    fn new(g: Ground<'_>) -> Self {
+        let own = g.base.map_or(0, |b| b.names().len()) as u32;
+        let mut of_own = vec![u32::MAX; g.store.n_names.saturating_sub(own) as usize];
+        for &(no, def) in g.defs.iter().rev() {
+            if let Some(i) = no.checked_sub(own) {
+                of_own[i as usize] = def;
+            }
+        }
+        Self { own, of_own }
+    }
+
+    #[inline]
+    fn of(&self, g: Ground<'_>, no: u32) -> Option<u32> {
+        match no.checked_sub(self.own) {
+            Some(i) => Some(self.of_own[i as usize]).filter(|&def| def != u32::MAX),
+            None => g.definition(no),
+        }
+    }
+}
+
 /// BTF ids of nodes, 0 where a node has none.
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
@@ -69,11 +98,11 @@ impl Ids {
 
     /// Gives nodes without a record of their own the ids of what they stand for: names those of definitions, and
     /// typedefs that BTF cannot name those of what they lead to.
-    fn resolve(&mut self, g: Ground<'_>, copies: &Copies) {
+    fn resolve(&mut self, g: Ground<'_>, defs: &Definitions, copies: &Copies) {
         let mut typedefs = Vec::new();
         g.store.ids().for_each(|(i, node)| {
             if node.kind.is_name() {
-                if let Some(def) = g.definition(node.name_no) {
+                if let Some(def) = defs.of(g, node.name_no) {
                     self.store[i as usize] = self.store[def as usize];
                 }
             } else if node.kind == NodeKind::Typedef && self.store[i as usize] == 0 {
@@ -379,9 +408,10 @@ impl Assembly<'_, '_> {
     pub(crate) fn types(&mut self) -> Result<()> {
         let g = self.ground;
         self.ids = Ids::new(g.store.id_end(), self.copies.len());
-        let list = self.in_file_order();
+        let defs = Definitions::new(g);
+        let list = self.in_file_order(&defs);
         let emitted = self.number(&list);
-        self.ids.resolve(g, self.copies);
+        self.ids.resolve(g, &defs, self.copies);
         // A member takes five words of the store and three of BTF, and mostly has a name of its own.
         let stored: usize = g.store.shards.iter().map(|s| s.words.len()).sum();
         self.btf.reserve_strs(stored / 4, stored * 2);
@@ -396,9 +426,8 @@ impl Assembly<'_, '_> {
     }
 
     /// The nodes that become types.
-    fn in_file_order(&self) -> Vec<NodeId> {
+    fn in_file_order(&self, defs: &Definitions) -> Vec<NodeId> {
         let g = self.ground;
-        let n_base_names = g.base.map_or(0, |b| b.names().len()) as u32;
         let mut list: Vec<(Key, NodeId)> = Vec::with_capacity(g.store.id_end());
         let is_emitted = |i: u32, node: &Node| match node.kind {
             _ if node.key == UNROOTED => false,
@@ -406,7 +435,7 @@ impl Assembly<'_, '_> {
             NodeKind::Int | NodeKind::Float => true,
             _ if g.taint.has(NodeId::store(i)) => false,
             kind if kind.is_name() => {
-                node.name_no >= n_base_names && g.definition(node.name_no).is_none()
+                node.name_no >= defs.own && defs.of(g, node.name_no).is_none()
             }
             _ => true,
         };
