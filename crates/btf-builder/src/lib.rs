@@ -39,6 +39,7 @@ mod find;
 mod id;
 mod kind;
 mod layout;
+mod merge;
 mod name;
 mod parse;
 mod permute;
@@ -66,6 +67,7 @@ pub use crate::kind::{
     make_info,
 };
 pub use crate::layout::KindLayout;
+pub use crate::merge::map_strs;
 pub use crate::name::{CName, c_name_hash, long_c_name_hash, name_hash, short_c_name_hash};
 pub use crate::view::{ArrayInfo, EnumValue, IntInfo, Member, Param, SecVar, Type};
 pub use crate::visit::{RecordShape, record_shape};

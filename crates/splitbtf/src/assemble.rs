@@ -1,10 +1,15 @@
 //! Nodes become BTF records.
+//!
+//! Which types there are, in what order, and so the id of each, is found out before any record is written: that is
+//! quick, and from then on no record depends on another one. A large file's are written in pieces, by all threads, which
+//! are then put together so that the bytes are those that one thread would have written ([`crate::pieces`]).
 
 use std::collections::BTreeMap;
 
 use btf_builder::{Btf, CName, Kind, make_info};
 use dwarf_reader::{At, Str};
 use elf_io::Elf;
+use rayon::prelude::*;
 
 use crate::copies::{Copies, Fate, Ground, base_name_id};
 use crate::diag::{Diag, DiagKind};
@@ -12,7 +17,8 @@ use crate::encode::Emitted;
 use crate::error::ErrorKind;
 use crate::features::Features;
 use crate::ident::{is_c_identifier, is_identifier, is_section_name};
-use crate::kfunc::{ArenaTypes, Kfuncs, mark_arena};
+use crate::kfunc::{Arena, ArenaTypes, Kfuncs, mark_arena};
+use crate::pieces::{self, Piece};
 use crate::store::{Key, Node, NodeId, NodeKind, Place, UNROOTED, get_str};
 use crate::text::Text;
 use crate::vars::VarRec;
@@ -22,12 +28,110 @@ type Result<T> = std::result::Result<T, ErrorKind>;
 /// Puts the BTF of one file together.
 pub(crate) struct Assembly<'a, 'f> {
     pub(crate) btf: Btf,
-    pub(crate) text: Text<'f>,
-    pub(crate) ground: Ground<'a>,
-    pub(crate) copies: &'a Copies,
-    pub(crate) features: Features,
     pub(crate) names: Names,
-    pub(crate) ids: Ids,
+    features: Features,
+    records: Records<'a, 'f>,
+    /// Types that have an id and no record yet, in order.
+    planned: Vec<Planned<'f>>,
+    /// How many threads may write records.
+    threads: usize,
+}
+
+/// A section with variables.
+#[derive(Debug)]
+struct VarSection<'f> {
+    name: &'f [u8],
+    /// Where the last variable ends, in bytes.
+    end: u32,
+    /// Offset, size and id of each, in order.
+    vars: Vec<(u32, u32, u32)>,
+}
+
+/// A type that has an id, before its record is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Planned<'f> {
+    Node(NodeId),
+    Func {
+        name: &'f [u8],
+        proto: u32,
+    },
+    DeclTag {
+        value: &'f [u8],
+        target: u32,
+        component: i32,
+    },
+    Var {
+        name: &'f [u8],
+        ty: u32,
+        external: bool,
+    },
+    /// Of the variables' sections, by index.
+    Datasec(u32),
+}
+
+/// All that records are written from.
+struct Records<'a, 'f> {
+    text: Text<'f>,
+    ground: Ground<'a>,
+    copies: &'a Copies,
+    ids: Ids,
+    sections: Vec<VarSection<'f>>,
+}
+
+impl Records<'_, '_> {
+    fn id(&self, node: NodeId) -> u32 {
+        self.ids.get(self.ground, self.copies, node)
+    }
+
+    /// Appends a type's record, whose strings go into `btf`.
+    fn write(&self, planned: Planned<'_>, btf: &mut Btf, names: &mut Names, out: &mut Vec<u32>) {
+        match planned {
+            Planned::Node(node) => self.node(node, btf, names, out),
+            Planned::Func { name, proto } => {
+                let name = names.made_up(btf, name);
+                out.extend([name, make_info(Kind::Func, 0, false), proto]);
+            }
+            Planned::DeclTag {
+                value,
+                target,
+                component,
+            } => {
+                let value = names.made_up(btf, value);
+                let info = make_info(Kind::DeclTag, 0, false);
+                out.extend([value, info, target, component.cast_unsigned()]);
+            }
+            Planned::Var { name, ty, external } => {
+                let name = names.made_up(btf, name);
+                out.extend([name, make_info(Kind::Var, 0, false), ty, external.into()]);
+            }
+            Planned::Datasec(i) => {
+                let section = &self.sections[i as usize];
+                let name = names.made_up(btf, section.name);
+                let n = section.vars.len() as u32;
+                out.extend([name, make_info(Kind::Datasec, n, false), section.end]);
+                let vars = section.vars.iter();
+                out.extend(vars.flat_map(|&(offset, size, id)| [id, offset, size]));
+            }
+        }
+    }
+
+    fn node(&self, node: NodeId, btf: &mut Btf, names: &mut Names, out: &mut Vec<u32>) {
+        let (ground, text) = (self.ground, &self.text);
+        let mut id = |n: NodeId| self.id(n);
+        match node.place() {
+            Place::Store(i) => {
+                let (kind, record) = (ground.store.node(i).kind, ground.store.record(i));
+                write_record(btf, text, names, kind, record, id, out);
+            }
+            Place::Copy(c) => self.copies.write(ground, c, btf, text, names, &mut id, out),
+            Place::Base(id) => {
+                let base = ground.base.map(|b| b.btf());
+                let t = base.and_then(|b| b.ty(btf_builder::TypeId(id)));
+                out.extend_from_slice(t.map_or(&[][..], |t| t.words()));
+            }
+            Place::BaseName(_) => {}
+        }
+    }
 }
 
 /// The store's first definition under each name of its own, by number.
@@ -212,6 +316,12 @@ impl Names {
         self.new_string(btf, text, s, false)
     }
 
+    /// The offset of a string that does not stand in the DWARF, and may be anything.
+    fn made_up(&mut self, btf: &mut Btf, s: &[u8]) -> u32 {
+        let interned = btf.intern_str(s);
+        self.offset(interned)
+    }
+
     #[inline(never)]
     fn new_string(&mut self, btf: &mut Btf, text: &Text<'_>, s: Str, strict: bool) -> u32 {
         let interned = match c_name(text, s) {
@@ -225,6 +335,11 @@ impl Names {
                 btf.intern_str(made_up)
             }
         };
+        self.offset(interned)
+    }
+
+    #[inline(always)]
+    fn offset(&mut self, interned: btf_builder::Result<btf_builder::StrOff>) -> u32 {
         match interned {
             Ok(off) => off.0,
             Err(fault) => {
@@ -311,11 +426,14 @@ pub(crate) fn write_record(
             let flag = r[4] != 0;
             let name = names.identifier(btf, text, get_str(r));
             out.extend([name, info(kind, r[3], flag), r[2]]);
-            out.reserve(r.len() / 5 * 3);
-            for m in r[5..].chunks_exact(5) {
+            let (members, _) = r[5..].as_chunks::<5>();
+            let start = out.len();
+            out.resize(start + 3 * members.len(), 0);
+            let (new, _) = out[start..].as_chunks_mut::<3>();
+            for (m, new) in members.iter().zip(new) {
                 let name = names.identifier(btf, text, get_str(m));
                 let off = if flag { m[3] << 24 | m[2] } else { m[2] };
-                out.extend([name, id(NodeId::from_raw(m[4])), off]);
+                *new = [name, id(NodeId::from_raw(m[4])), off];
             }
         }
         NodeKind::Enum => {
@@ -341,9 +459,13 @@ pub(crate) fn write_record(
         }
         NodeKind::FuncProto => {
             out.extend([0, info(Kind::FuncProto, r[1], false), target(0)]);
-            for p in r[2..].chunks_exact(3) {
+            let (params, _) = r[2..].as_chunks::<3>();
+            let start = out.len();
+            out.resize(start + 2 * params.len(), 0);
+            let (new, _) = out[start..].as_chunks_mut::<2>();
+            for (p, new) in params.iter().zip(new) {
                 let name = names.identifier(btf, text, get_str(p));
-                out.extend([name, id(NodeId::from_raw(p[2]))]);
+                *new = [name, id(NodeId::from_raw(p[2]))];
             }
         }
         NodeKind::DeclTag => {
@@ -403,31 +525,105 @@ fn sort_by_key<T: Copy>(list: &mut Vec<(Key, T)>) {
     }
 }
 
-impl Assembly<'_, '_> {
-    /// All types, in the order in which their DIEs first stand in the file.
-    pub(crate) fn types(&mut self) -> Result<()> {
-        let g = self.ground;
-        self.ids = Ids::new(g.store.id_end(), self.copies.len());
-        let defs = Definitions::new(g);
-        let list = self.in_file_order(&defs);
-        let emitted = self.number(&list);
-        self.ids.resolve(g, &defs, self.copies);
-        // A member takes five words of the store and three of BTF, and mostly has a name of its own.
-        let stored: usize = g.store.shards.iter().map(|s| s.words.len()).sum();
-        self.btf.reserve_strs(stored / 4, stored * 2);
-        self.btf.reserve(emitted.len(), 0);
-        let mut words = Vec::with_capacity(stored / 5 * 3 + emitted.len() * 3);
-        for node in emitted {
-            self.build(node, &mut words);
+impl<'a, 'f> Assembly<'a, 'f> {
+    /// Into `btf`, on so many threads.
+    pub(crate) fn new(
+        btf: Btf,
+        text: Text<'f>,
+        ground: Ground<'a>,
+        copies: &'a Copies,
+        features: Features,
+        threads: usize,
+    ) -> Self {
+        let n_nodes = ground.store.id_end();
+        Self {
+            btf,
+            names: Names::new(n_nodes),
+            features,
+            records: Records {
+                text,
+                ground,
+                copies,
+                ids: Ids::new(n_nodes, copies.len()),
+                sections: Vec::new(),
+            },
+            planned: Vec::new(),
+            threads,
         }
-        self.names.check()?;
-        self.btf.push_records(words)?;
-        Ok(())
+    }
+
+    /// All types, in the order in which their DIEs first stand in the file.
+    pub(crate) fn types(&mut self) {
+        let defs = Definitions::new(self.records.ground);
+        let list = self.in_file_order(&defs);
+        self.number(&list);
+        let Records {
+            ground,
+            copies,
+            ids,
+            ..
+        } = &mut self.records;
+        ids.resolve(*ground, &defs, copies);
+    }
+
+    /// Writes the records of all types that have none yet.
+    fn write_planned(&mut self) -> Result<()> {
+        /// Types that are worth a piece of their own; in debug builds, and so in tests, nearly any.
+        const MIN_PIECE: usize = if cfg!(debug_assertions) { 8 } else { 2048 };
+        let planned = std::mem::take(&mut self.planned);
+        let (records, names) = (&self.records, &mut self.names);
+        let mut n_words = planned.len() * 4;
+        let is_first = self.btf.n_own_types() == 0;
+        if is_first {
+            // A member takes five words of the store and three of BTF, and mostly has a name of its own.
+            let shards = &records.ground.store.shards;
+            let stored: usize = shards.iter().map(|s| s.words.len()).sum();
+            self.btf.reserve_strs(stored / 4, stored * 2);
+            self.btf.reserve(planned.len(), 0);
+            n_words = stored / 5 * 3 + planned.len() * 3;
+        }
+        // More than there are threads, since records differ in length.
+        let n_pieces = (4 * self.threads).min(planned.len() / MIN_PIECE);
+        if self.threads == 1 || n_pieces <= 1 || !is_first {
+            let mut words = Vec::with_capacity(n_words);
+            for planned in planned {
+                records.write(planned, &mut self.btf, names, &mut words);
+            }
+            names.check()?;
+            return Ok(self.btf.push_records(words)?);
+        }
+        let pieces = planned.par_chunks(planned.len().div_ceil(n_pieces));
+        let pieces = pieces.map(|planned| {
+            let mut piece = Piece::new(&self.btf, planned.len());
+            let mut names = Names::new(planned.len());
+            for &planned in planned {
+                let Piece { strings, words } = &mut piece;
+                records.write(planned, strings, &mut names, words);
+            }
+            names.check()?;
+            Ok((piece, names.bad))
+        });
+        let pieces: Result<Vec<_>> = pieces.collect();
+        let (pieces, bad): (Vec<Piece>, Vec<_>) = pieces?.into_iter().unzip();
+        names.bad.extend(bad.into_iter().flatten());
+        Ok(pieces::join(&mut self.btf, &pieces)?)
+    }
+
+    /// The id of the next type to be planned.
+    fn next_id(&self) -> u32 {
+        self.btf.n_types() + self.planned.len() as u32
+    }
+
+    /// Gives a type its id.
+    fn plan(&mut self, planned: Planned<'f>) -> u32 {
+        let id = self.next_id();
+        self.planned.push(planned);
+        id
     }
 
     /// The nodes that become types.
     fn in_file_order(&self, defs: &Definitions) -> Vec<NodeId> {
-        let g = self.ground;
+        let g = self.records.ground;
         let mut list: Vec<(Key, NodeId)> = Vec::with_capacity(g.store.id_end());
         let is_emitted = |i: u32, node: &Node| match node.kind {
             _ if node.key == UNROOTED => false,
@@ -441,7 +637,7 @@ impl Assembly<'_, '_> {
         };
         let nodes = g.store.ids().filter(|&(i, node)| is_emitted(i, node));
         nodes.for_each(|(i, node)| list.push((node.key, NodeId::store(i))));
-        let copies = self.copies.emitted();
+        let copies = self.records.copies.emitted();
         list.extend(copies.map(|(key, c)| (key, NodeId::copy(c))));
         sort_by_key(&mut list);
         // Several types of one DIE.
@@ -457,79 +653,54 @@ impl Assembly<'_, '_> {
         list.into_iter().map(|(_, node)| node).collect()
     }
 
-    /// Gives nodes their ids, in order; returns them without the typedefs that BTF cannot name, which are looked
-    /// through.
-    fn number(&mut self, list: &[NodeId]) -> Vec<NodeId> {
-        let mut next = self.btf.n_types();
-        let mut emitted = Vec::with_capacity(list.len());
+    /// Gives nodes their ids, in order, but for typedefs that BTF cannot name, which are looked through.
+    fn number(&mut self, list: &[NodeId]) {
+        let first = self.next_id();
+        let Records {
+            text,
+            ground,
+            copies,
+            ids,
+            ..
+        } = &mut self.records;
+        self.planned.reserve(list.len());
         for &node in list {
-            if let Some((name, _)) = typedef_of(self.ground, self.copies, node)
-                && !is_identifier_at(&self.text, name)
+            if let Some((name, _)) = typedef_of(*ground, copies, node)
+                && !is_identifier_at(text, name)
             {
-                self.names.bad.push(self.text.bytes(name).to_vec());
+                self.names.bad.push(text.bytes(name).to_vec());
                 continue;
             }
-            self.ids.set(node, next);
-            next += 1;
-            emitted.push(node);
-        }
-        emitted
-    }
-
-    fn id(&self, node: NodeId) -> u32 {
-        self.ids.get(self.ground, self.copies, node)
-    }
-
-    /// Appends a node's BTF record.
-    fn build(&mut self, node: NodeId, out: &mut Vec<u32>) {
-        let g = self.ground;
-        let (ids, copies) = (&self.ids, self.copies);
-        let mut id = |n: NodeId| ids.get(g, copies, n);
-        let (btf, text, names) = (&mut self.btf, &self.text, &mut self.names);
-        match node.place() {
-            Place::Store(i) => {
-                let (kind, record) = (g.store.node(i).kind, g.store.record(i));
-                write_record(btf, text, names, kind, record, id, out);
-            }
-            Place::Copy(c) => copies.write(g, c, btf, text, names, &mut id, out),
-            Place::Base(id) => {
-                let t = g.base.and_then(|b| b.btf().ty(btf_builder::TypeId(id)));
-                out.extend_from_slice(t.map_or(&[][..], |t| t.words()));
-            }
-            Place::BaseName(_) => {}
+            ids.set(node, first + self.planned.len() as u32);
+            self.planned.push(Planned::Node(node));
         }
     }
 
     /// Functions by name, each behind its prototype unless an equal one is there already.
-    pub(crate) fn functions(&mut self, emit: &[Emitted<'_>], kfuncs: &Kfuncs) -> Result<()> {
-        let names = emit.iter().map(|e| e.name.len() + 1).sum();
-        self.btf.reserve_strs(emit.len(), names);
-        let mut words = Vec::new();
+    pub(crate) fn functions(&mut self, emit: &[Emitted<'f>], kfuncs: &Kfuncs) -> Result<()> {
         let mut arena = ArenaTypes::default();
+        self.planned.reserve(emit.len() * 2);
         for e in emit {
             let name = e.name;
-            if !is_identifier(name) {
+            if !e.is_identifier {
                 self.names.bad.push(name.to_vec());
                 continue;
             }
             // A copy that is like another one, or like a type of the base, is that.
             let proto = match e.proto.place() {
-                Place::Copy(c) => match self.copies.fates[c as usize] {
+                Place::Copy(c) => match self.records.copies.fates[c as usize] {
                     Fate::Base(id) => NodeId::base(id),
                     Fate::Copy(c) => NodeId::copy(c),
                 },
                 _ => e.proto,
             };
             let attributes = kfuncs.attributes(name, self.features);
-            let mut proto_id = self.id(proto);
+            let mut proto_id = self.records.id(proto);
             if !attributes.is_empty() {
-                words.clear();
-                self.build(proto, &mut words);
-                mark_arena(&mut self.btf, &mut arena, name, &mut words, attributes)?;
-                proto_id = arena.add(&mut self.btf, &words)?;
+                proto_id = self.arena_proto(name, proto, attributes, &mut arena)?;
             }
             // The same function may be in the base already.
-            let base_func = match self.ground.base {
+            let base_func = match self.records.ground.base {
                 Some(base) if proto_id != 0 && proto_id < self.btf.start_id().0 => {
                     base.func(name, proto_id)
                 }
@@ -539,45 +710,56 @@ impl Assembly<'_, '_> {
                 Some(id) => id,
                 None => {
                     if proto_id == 0 {
-                        words.clear();
-                        self.build(proto, &mut words);
-                        proto_id = self.btf.push_raw(&words)?.0;
-                        self.ids.set(proto, proto_id);
+                        proto_id = self.plan(Planned::Node(proto));
+                        self.records.ids.set(proto, proto_id);
                     }
-                    let name_off = self.btf.intern_str(name)?.0;
-                    self.btf
-                        .push_raw(&[name_off, make_info(Kind::Func, 0, false), proto_id])?
-                        .0
+                    let proto = proto_id;
+                    self.plan(Planned::Func { name, proto })
                 }
             };
             if self.features.decl_tag {
                 for &(component, value) in &e.tags {
-                    self.decl_tag(self.text.bytes(value), func_id, component)?;
+                    self.decl_tag(self.records.text.bytes(value), func_id, component);
                 }
                 for (component, value) in kfuncs.tags(name, self.features) {
-                    self.decl_tag(value, func_id, component)?;
+                    self.decl_tag(value, func_id, component);
                 }
             }
         }
-        self.names.check()
-    }
-
-    fn decl_tag(&mut self, value: &[u8], target: u32, component: i32) -> Result<()> {
-        if value.is_empty() || self.base_has_tag(target, component, value) {
-            return Ok(());
-        }
-        let value = self.btf.intern_str(value)?.0;
-        self.btf.push_raw(&[
-            value,
-            make_info(Kind::DeclTag, 0, false),
-            target,
-            component as u32,
-        ])?;
         Ok(())
     }
 
+    /// The id of a kfunc's prototype with what of it points into an arena marked.
+    fn arena_proto(
+        &mut self,
+        name: &[u8],
+        proto: NodeId,
+        attributes: Arena,
+        arena: &mut ArenaTypes,
+    ) -> Result<u32> {
+        // Pointers are looked at, and types added at once.
+        self.write_planned()?;
+        let mut words = Vec::new();
+        self.records
+            .node(proto, &mut self.btf, &mut self.names, &mut words);
+        self.names.check()?;
+        mark_arena(&mut self.btf, arena, name, &mut words, attributes)?;
+        arena.add(&mut self.btf, &words)
+    }
+
+    fn decl_tag(&mut self, value: &'f [u8], target: u32, component: i32) {
+        if value.is_empty() || self.base_has_tag(target, component, value) {
+            return;
+        }
+        self.plan(Planned::DeclTag {
+            value,
+            target,
+            component,
+        });
+    }
+
     fn base_has_tag(&self, target: u32, component: i32, value: &[u8]) -> bool {
-        let Some(base) = self.ground.base else {
+        let Some(base) = self.records.ground.base else {
             return false;
         };
         if target >= self.btf.start_id().0 {
@@ -597,26 +779,24 @@ impl Assembly<'_, '_> {
     }
 
     /// Variables and their sections.
-    pub(crate) fn variables(&mut self, vars: &[VarRec<'_>], elf: &Elf<'_>) -> Result<()> {
+    pub(crate) fn variables(&mut self, vars: &[VarRec<'f>], elf: &Elf<'f>) -> Result<()> {
         let mut sections: BTreeMap<u32, Vec<(u32, u32, u32)>> = BTreeMap::new();
         for v in vars {
-            let name = self.btf.intern_str(v.name)?.0;
-            let info = make_info(Kind::Var, 0, false);
-            let id = self
-                .btf
-                .push_raw(&[name, info, self.id(v.ty), u32::from(v.external)])?
-                .0;
+            let id = self.plan(Planned::Var {
+                name: v.name,
+                ty: self.records.id(v.ty),
+                external: v.external,
+            });
             for &tag in &v.tags {
-                self.decl_tag(tag, id, -1)?;
+                self.decl_tag(tag, id, -1);
             }
             sections
                 .entry(v.section)
                 .or_default()
                 .push((v.offset, v.size, id));
         }
-        for (section, mut entries) in sections {
-            entries.sort_unstable();
-            let end = entries.last().map_or(0, |e| e.0.saturating_add(e.1));
+        for (section, mut vars) in sections {
+            vars.sort_unstable();
             let name = elf
                 .sections()
                 .get(section as usize)
@@ -625,20 +805,23 @@ impl Assembly<'_, '_> {
                 self.names.bad.push(name.to_vec());
                 continue;
             }
-            let name = self.btf.intern_str(name)?.0;
-            let n = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-            if n > 0xffff {
+            if vars.len() > 0xffff {
                 return Err(ErrorKind::Other(format!(
-                    "{n} variables in one section, BTF takes 65535"
+                    "{} variables in one section, BTF takes 65535",
+                    vars.len()
                 )));
             }
-            let mut words = vec![name, make_info(Kind::Datasec, n, false), end];
-            for (offset, size, id) in entries {
-                words.extend([id, offset, size]);
-            }
-            self.btf.push_raw(&words)?;
+            let i = self.records.sections.len() as u32;
+            let end = vars.last().map_or(0, |v| v.0.saturating_add(v.1));
+            self.records.sections.push(VarSection { name, end, vars });
+            self.plan(Planned::Datasec(i));
         }
         Ok(())
+    }
+
+    /// Ends the BTF.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.write_planned()
     }
 }
 

@@ -24,7 +24,7 @@ use elf_io::{Elf, FileMap};
 use rayon::prelude::*;
 
 use crate::arrays::{Arrays, Form};
-use crate::assemble::{Assembly, Ids, Names, bad_names};
+use crate::assemble::{Assembly, bad_names};
 use crate::base::{Base, BaseIndex};
 use crate::copies::{Copies, CuOut, Ground, like};
 use crate::cu::{NameSet, Worker};
@@ -32,6 +32,7 @@ use crate::diag::{Diag, DiagKind, Skipped};
 use crate::error::{Error, ErrorKind, Result};
 use crate::features::Features;
 use crate::func::{Abi, Functions, Judge, State, Verdict};
+use crate::ident::is_identifier;
 use crate::input::{Debug, Relocator};
 use crate::kfunc;
 use crate::pages::Pages;
@@ -129,6 +130,7 @@ pub struct Encoded {
 
 struct WorkerOut<'f> {
     cus: Vec<CuOut>,
+    /// In order of group.
     states: Vec<State>,
     vars: Vec<VarRec<'f>>,
     diags: Vec<Diag>,
@@ -160,11 +162,24 @@ fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// # Errors
 /// If the file cannot be read, its DWARF not understood, or its types not expressed.
 pub fn encode(path: &Path, base: Option<&Base>, options: &Options) -> Result<Encoded> {
+    /// So many bytes take milliseconds to unmap.
+    const LARGE: usize = 64 << 20;
     let file = FileMap::open(path).map_err(|e| Error::new(path, e))?;
-    run(file.bytes(), Some(&file), base, options).map_err(|kind| Error {
+    let result = run(file.bytes(), Some(&file), base, options).map_err(|kind| Error {
         path: path.to_owned(),
         kind: Box::new(kind),
-    })
+    });
+    if file.bytes().len() >= LARGE {
+        drop_aside(file);
+    }
+    result
+}
+
+/// Drops something large while the caller goes on, if there is another thread.
+fn drop_aside<T: Send + 'static>(garbage: T) {
+    if rayon::current_num_threads() > 1 {
+        rayon::spawn(move || drop(garbage));
+    }
 }
 
 /// Encodes an ELF file that is in memory; see [`encode`].
@@ -256,7 +271,16 @@ impl<'f> File<'f> {
     ) -> std::result::Result<Encoded, ErrorKind> {
         let pages = Pages::new(self.map, self.sections.info, 0);
         let peek = |off| pages.peek(off);
-        let mut headers = dwarf_reader::unit_headers(self.sections, &relocator(), &peek)?;
+        let start = Instant::now();
+        let threads = self.threads(usize::MAX, self.sections.info.len() as u64);
+        let headers = || dwarf_reader::unit_headers(self.sections, &relocator(), &peek);
+        let symbols = || self.symbols();
+        let (mut headers, functions) = if threads > 1 {
+            let (headers, functions) = rayon::join(headers, symbols);
+            (headers?, Some(functions))
+        } else {
+            (headers()?, None)
+        };
         if let Some(wanted) = &self.options.units {
             headers.truncate(wanted.end);
             headers.drain(..wanted.start.min(headers.len()));
@@ -274,10 +298,15 @@ impl<'f> File<'f> {
                 no_dwarf: true,
             });
         }
+        let functions = match functions {
+            Some(functions) => functions,
+            None => self.symbols(),
+        }?;
+        self.phases.push(("symbols", start.elapsed()));
         let split = |h: &UnitHeader| matches!(h.kind, UnitKind::Partial | UnitKind::Type { .. });
         if !headers.iter().any(split) {
             let groups: Vec<&[UnitHeader]> = headers.chunks(1).collect();
-            match self.read(&groups, relocator) {
+            match self.read(&groups, &functions, relocator) {
                 Err(ErrorKind::Dwarf(dwarf_reader::Error {
                     kind: dwarf_reader::ErrorKind::NeedsMerge,
                     ..
@@ -285,20 +314,24 @@ impl<'f> File<'f> {
                 other => return other,
             }
         }
-        self.phases.truncate(1);
-        self.read(&[&headers], relocator)
+        self.phases.truncate(2);
+        self.read(&[&headers], &functions, relocator)
+    }
+
+    fn symbols(&self) -> std::result::Result<Functions<'f>, ErrorKind> {
+        if self.elf.symbols()?.section().is_none() {
+            return Err(ErrorKind::NoSymbols);
+        }
+        Ok(Functions::collect(self.elf)?)
     }
 
     fn read<R: Relocate + Send>(
         &mut self,
         groups: &[&[UnitHeader]],
+        functions: &Functions<'f>,
         relocator: &(dyn Fn() -> R + Sync),
     ) -> std::result::Result<Encoded, ErrorKind> {
         let start = Instant::now();
-        if self.elf.symbols()?.section().is_none() {
-            return Err(ErrorKind::NoSymbols);
-        }
-        let functions = Functions::collect(self.elf)?;
         let abi = Abi::of(self.elf.machine());
         let var_sections = VarSections::new(self.elf, self.options.features);
         crate::text::warm(self.sections.str);
@@ -321,7 +354,7 @@ impl<'f> File<'f> {
             let start = Instant::now();
             // True signatures have names that are put together later on.
             let composed = self.options.features.true_signature;
-            let names = (!composed).then(|| self.names(&ahead, &functions, text));
+            let names = (!composed).then(|| self.names(&ahead, functions, text));
             self.base = Some(self.own_index.get_or_init(|| base.index_for(names)));
             self.phases.push(("index base", start.elapsed()));
         }
@@ -389,7 +422,7 @@ impl<'f> File<'f> {
                 }
                 let mut nodes = w.nodes();
                 self.tags(&mut w, &mut nodes);
-                judge.unit(&mut w, &functions, abi, &relocate);
+                judge.unit(&mut w, functions, abi, &relocate);
                 vars::collect(&mut w, &var_sections, &mut out.vars);
                 if let Err(error) = w.check_strays(group) {
                     out.stop = Some(Stop {
@@ -406,7 +439,7 @@ impl<'f> File<'f> {
                 });
             }
             pages.reach(worker, u64::MAX);
-            out.states = judge.states;
+            out.states = judge.states.into_sorted();
             out.diags = std::mem::take(&mut w.diags);
             lock(&outs).push(out);
         };
@@ -431,8 +464,8 @@ impl<'f> File<'f> {
         {
             if stop.cycle && !self.typedefs_by_name {
                 self.typedefs_by_name = true;
-                self.phases.truncate(1);
-                return self.read(groups, relocator);
+                self.phases.truncate(2);
+                return self.read(groups, functions, relocator);
             }
             return Err(ErrorKind::Dwarf(stop.error));
         }
@@ -442,11 +475,11 @@ impl<'f> File<'f> {
             return Err(ErrorKind::SplitDwarf);
         }
         let kfuncs = kfuncs?;
-        let mut states = Vec::with_capacity(outs.iter().map(|out| out.states.len()).sum());
+        let mut states = Vec::with_capacity(outs.len());
         let mut vars = Vec::new();
         let mut cus = Vec::with_capacity(groups.len());
         for out in outs {
-            states.extend(out.states);
+            states.push(out.states);
             vars.extend(out.vars);
             diags.extend(out.diags);
             cus.extend(out.cus);
@@ -454,30 +487,38 @@ impl<'f> File<'f> {
         cus.sort_unstable_by_key(|c| c.cu);
         self.phases.push(("read", start.elapsed()));
 
-        let start = Instant::now();
-        let mut chosen = Chosen::default();
-        states.retain(|s| !(self.options.drop_asm_functions && s.asm));
-        states.par_sort_unstable_by_key(|s| (s.group, s.key));
-        for group in states.chunk_by(|a, b| a.group == b.group) {
-            chosen.decide(&functions, group, self.options.features);
-        }
-        chosen.sort();
-        vars.sort_unstable_by_key(|v: &VarRec<'_>| v.key);
-        vars::reduce(&mut vars, self.elf, &mut diags)?;
-        self.phases.push(("decide", start.elapsed()));
-
-        let start = Instant::now();
-        let mut mentioned = NameSet::default();
-        for c in &cus {
-            mentioned.add(&c.mentioned);
-        }
-        let frozen = store.freeze();
-        let defs = settle::definitions(&frozen);
+        let base = self.base;
+        let decide = || {
+            let start = Instant::now();
+            let chosen = self.decide(functions, &states, threads);
+            drop(states);
+            vars.sort_unstable_by_key(|v: &VarRec<'_>| v.key);
+            let reduced = vars::reduce(&mut vars, self.elf, &mut diags);
+            reduced.map(|()| (chosen, start.elapsed()))
+        };
         let everything = self.options.paranoid || self.typedefs_by_name;
-        let taint = settle::taint(&frozen, self.base, &mentioned, &defs, &text, everything);
+        let settle = || {
+            let start = Instant::now();
+            let mut mentioned = NameSet::default();
+            for c in &cus {
+                mentioned.add(&c.mentioned);
+            }
+            let frozen = store.freeze();
+            let defs = settle::definitions(&frozen);
+            let taint = settle::taint(&frozen, base, &mentioned, &defs, &text, everything);
+            (frozen, defs, taint, start.elapsed())
+        };
+        let (decided, settled) = if threads > 1 {
+            rayon::join(decide, settle)
+        } else {
+            (decide(), settle())
+        };
+        let (mut chosen, time) = decided?;
+        self.phases.push(("decide", time));
+        let (frozen, defs, taint, time) = settled;
+        let start = Instant::now() - time;
         let mut frozen = frozen;
         let mut copies = Copies::default();
-        let base = self.base;
         if !taint.is_empty() {
             let ground = Ground {
                 store: &frozen,
@@ -491,7 +532,7 @@ impl<'f> File<'f> {
                 let again = Again {
                     file: self,
                     groups,
-                    functions: &functions,
+                    functions,
                     abi,
                     text,
                     taint: &taint,
@@ -539,18 +580,12 @@ impl<'f> File<'f> {
         self.phases.push(("dedup", start.elapsed()));
 
         let start = Instant::now();
-        let mut assembly = Assembly {
-            btf,
-            text,
-            ground,
-            copies: &copies,
-            features: self.options.features,
-            names: Names::new(ground.store.id_end()),
-            ids: Ids::default(),
-        };
-        assembly.types()?;
+        let mut assembly =
+            Assembly::new(btf, text, ground, &copies, self.options.features, threads);
+        assembly.types();
         assembly.functions(&chosen.emit, &kfuncs)?;
         assembly.variables(&vars, self.elf)?;
+        assembly.finish()?;
         let places = if assembly.names.bad.is_empty() {
             BTreeMap::new()
         } else {
@@ -558,6 +593,10 @@ impl<'f> File<'f> {
         };
         diags.extend(bad_names(assembly.names.bad, &places));
         let btf = assembly.btf;
+        let n_ambiguous_names = taint.seeds().len();
+        if threads > 1 {
+            drop_aside((frozen, copies, taint));
+        }
         self.phases.push(("assemble", start.elapsed()));
         if n_skeletons > 0 {
             diags.push(Diag {
@@ -585,7 +624,7 @@ impl<'f> File<'f> {
             n_units,
             n_type_dies,
             n_copies,
-            n_ambiguous_names: taint.seeds().len(),
+            n_ambiguous_names,
             phases: std::mem::take(&mut self.phases),
         };
         Ok(Encoded {
@@ -595,6 +634,59 @@ impl<'f> File<'f> {
             stats,
             no_dwarf: false,
         })
+    }
+
+    /// Decides about all functions, of which there are states from several workers, each list in order.
+    fn decide(
+        &self,
+        functions: &Functions<'f>,
+        states: &[Vec<State>],
+        threads: usize,
+    ) -> Chosen<'f> {
+        let drop_asm = self.options.drop_asm_functions;
+        let decide = |groups: Range<u32>| {
+            let of_groups = |states: &'_ Vec<State>| {
+                let start = states.partition_point(|s| s.group < groups.start);
+                let end = states.partition_point(|s| s.group < groups.end);
+                start..end
+            };
+            let mut all: Vec<&State> = Vec::new();
+            for states in states {
+                let states = &states[of_groups(states)];
+                all.extend(states.iter().filter(|s| !(drop_asm && s.asm)));
+            }
+            if states.len() > 1 {
+                all.sort_unstable_by_key(|s| (s.group, s.key));
+            }
+            let mut chosen = Chosen::default();
+            for group in all.chunk_by(|a, b| a.group == b.group) {
+                chosen.decide(functions, group, self.options.features);
+            }
+            chosen
+        };
+        let n = functions.groups.len() as u32;
+        if threads == 1 {
+            let mut chosen = decide(0..n);
+            chosen.sort();
+            return chosen;
+        }
+        /// Groups that are decided about in one go.
+        const PIECE: usize = 2048;
+        let starts: Vec<u32> = (0..n).step_by(PIECE).collect();
+        let pieces = starts.into_par_iter();
+        let pieces: Vec<Chosen<'f>> = pieces
+            .map(|start| decide(start..n.min(start + PIECE as u32)))
+            .collect();
+        let mut chosen = Chosen::default();
+        chosen
+            .emit
+            .reserve(pieces.iter().map(|c| c.emit.len()).sum());
+        for mut piece in pieces {
+            chosen.emit.append(&mut piece.emit);
+            chosen.skipped.append(&mut piece.skipped);
+        }
+        chosen.sort();
+        chosen
     }
 
     /// All units, read before it is known what the base has of their types. Where one cannot be read there is none, for
@@ -749,6 +841,10 @@ fn repeats(n_units: usize) -> bool {
 pub(crate) struct Emitted<'f> {
     /// The name, with what follows a dot in true signatures.
     pub(crate) name: &'f [u8],
+    /// Whether the kernel takes the name.
+    pub(crate) is_identifier: bool,
+    /// The first bytes of the name as a number, which settles nearly all comparisons.
+    head: u128,
     /// The name without that.
     base_name: &'f [u8],
     pub(crate) key: Key,
@@ -767,25 +863,12 @@ struct Chosen<'f> {
 impl<'f> Chosen<'f> {
     /// Puts all in order of name.
     fn sort(&mut self) {
-        // The first bytes of a name, as a number, settle nearly all comparisons.
-        let named = |(e, i): (&Emitted<'f>, u32)| {
-            let mut head = [0; 16];
-            let n = e.base_name.len().min(16);
-            head[..n].copy_from_slice(&e.base_name[..n]);
-            (u128::from_be_bytes(head), e.base_name, i)
-        };
-        let mut order: Vec<_> = self.emit.iter().zip(0..).map(named).collect();
-        order.par_sort_unstable();
-        let mut emit: Vec<Option<Emitted<'f>>> = self.emit.drain(..).map(Some).collect();
-        self.emit.extend(
-            order
-                .iter()
-                .filter_map(|&(_, _, i)| emit[i as usize].take()),
-        );
+        self.emit
+            .par_sort_unstable_by(|a, b| (a.head, a.base_name).cmp(&(b.head, b.base_name)));
         self.skipped.sort_by(|a, b| a.name.cmp(&b.name));
     }
 
-    fn decide(&mut self, functions: &Functions<'f>, states: &[State], features: Features) {
+    fn decide(&mut self, functions: &Functions<'f>, states: &[&State], features: Features) {
         let group = states[0].group;
         let base_name = functions.groups[group as usize].name;
         let emitted = |i: usize, dotted: Option<u32>| {
@@ -793,8 +876,14 @@ impl<'f> Chosen<'f> {
             // A concrete instance has no annotations of its own; those of any instance are the function's.
             let own = Some(&states[i].tags).filter(|t| !t.is_empty());
             let tags = own.or_else(|| states.iter().map(|s| &s.tags).find(|t| !t.is_empty()));
+            let name = sym.map_or(base_name, |sym| sym.name);
+            let mut head = [0; 16];
+            let n = base_name.len().min(16);
+            head[..n].copy_from_slice(&base_name[..n]);
             Emitted {
-                name: sym.map_or(base_name, |sym| sym.name),
+                name,
+                is_identifier: is_identifier(name),
+                head: u128::from_be_bytes(head),
                 base_name,
                 key: states[i].key,
                 proto: states[i].proto,
@@ -898,7 +987,7 @@ impl<'a, 'f> Again<'a, 'f> {
         };
         if threads > 1 && affected.len() > 1 {
             rayon::scope(|s| {
-                for _ in 0..threads {
+                for _ in 0..threads.min(affected.len()) {
                     s.spawn(|_| work());
                 }
             });

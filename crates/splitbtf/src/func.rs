@@ -238,6 +238,79 @@ pub(crate) struct State {
     pub(crate) asm: bool,
 }
 
+impl State {
+    /// Whether two states differ in nothing but where their DIEs are.
+    fn is_like(&self, other: &Self) -> bool {
+        let Self {
+            group,
+            key: _,
+            addr,
+            proto,
+            n_params,
+            ret_match,
+            params_match,
+            unexpected_reg,
+            optimized,
+            uncertain,
+            reordered,
+            signature_changed,
+            optimized_symbol,
+            dotted,
+            tags,
+            asm,
+        } = self;
+        *group == other.group
+            && *addr == other.addr
+            && *proto == other.proto
+            && *n_params == other.n_params
+            && *ret_match == other.ret_match
+            && *params_match == other.params_match
+            && *unexpected_reg == other.unexpected_reg
+            && *optimized == other.optimized
+            && *uncertain == other.uncertain
+            && *reordered == other.reordered
+            && *signature_changed == other.signature_changed
+            && *optimized_symbol == other.optimized_symbol
+            && *dotted == other.dotted
+            && *tags == other.tags
+            && *asm == other.asm
+    }
+}
+
+/// States in the order in which one worker comes by them, without most of those that an earlier one is like: an inline
+/// function of a header has the same one in each of a thousand units, and [`decide`] learns all from the first.
+#[derive(Debug, Default)]
+pub(crate) struct States {
+    list: Vec<State>,
+    /// The place in the list of the latest state of each group, plus one.
+    latest: Vec<u32>,
+}
+
+impl States {
+    fn add(&mut self, state: State) {
+        let group = state.group as usize;
+        if group >= self.latest.len() {
+            self.latest.resize(group + 1, 0);
+        }
+        let latest = self.latest[group].checked_sub(1);
+        if !latest.is_some_and(|at| self.list[at as usize].is_like(&state)) {
+            self.list.push(state);
+            self.latest[group] = self.list.len() as u32;
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.latest.clear();
+    }
+
+    /// In order of group, then of key.
+    pub(crate) fn into_sorted(mut self) -> Vec<State> {
+        self.list.sort_unstable_by_key(|s| (s.group, s.key));
+        self.list
+    }
+}
+
 /// What is known of one parameter of a candidate.
 #[derive(Debug, Clone, Copy, Default)]
 struct ParamInfo {
@@ -281,7 +354,7 @@ pub(crate) struct Judge {
     /// Functions of the unit at hand whose prototypes are to be kept as local references, in ascending order.
     pub(crate) wanted: Vec<u32>,
     pub(crate) captured: Vec<Captured>,
-    pub(crate) states: Vec<State>,
+    pub(crate) states: States,
 }
 
 /// The groups of names by the places of these: an inline function of a header comes again in each unit.
@@ -414,7 +487,7 @@ impl Judge {
         for i in 0..self.candidates.len() {
             let c = self.candidates[i];
             let state = self.state(w, functions, abi, relocate, c);
-            self.states.push(state);
+            self.states.add(state);
         }
     }
 
@@ -899,12 +972,7 @@ fn strip(unit: &Unit, mut r: TypeRef) -> Option<usize> {
 
 /// Whether a struct that the prototype passes on the stack is packed, so that nobody can tell where it lies
 /// (dwarves `ftype__has_uncertain_arg_loc`, looking through typedefs and counting slots rather than parameters).
-fn has_uncertain_location(
-    unit: &Unit,
-    range: std::ops::Range<usize>,
-    abi: Abi,
-    address_size: u64,
-) -> bool {
+fn has_uncertain_location(unit: &Unit, range: Range<usize>, abi: Abi, address_size: u64) -> bool {
     // The first argument is on the stack only where no registers are known.
     if range.len() <= abi.n_regs.min(1) {
         return false;
@@ -1028,10 +1096,10 @@ pub(crate) enum Verdict {
 /// Combines the states of one function, in CU then DIE order, and decides.
 pub(crate) fn decide(
     functions: &Functions<'_>,
-    states: &[State],
+    states: &[&State],
     features: crate::Features,
 ) -> Verdict {
-    let first = &states[0];
+    let first = states[0];
     let group = &functions.groups[first.group as usize];
     let mut unexpected = first.unexpected_reg;
     let mut inconsistent: Option<Mismatch> = None;
@@ -1076,8 +1144,8 @@ pub(crate) fn decide(
     let matches = |s: &State| syms.iter().any(|sym| s.addr == Some(sym.addr));
     let canonical = states
         .iter()
-        .position(|s| matches(s) && !changed(s))
-        .or_else(|| states.iter().position(matches))
+        .position(|&s| matches(s) && !changed(s))
+        .or_else(|| states.iter().position(|&s| matches(s)))
         .unwrap_or(0);
     let mut reasons = Vec::new();
     if unexpected {
@@ -1094,7 +1162,7 @@ pub(crate) fn decide(
     if reordered {
         reasons.push(SkipReason::ReorderedParameters);
     }
-    if changed(&states[canonical]) {
+    if changed(states[canonical]) {
         reasons.push(SkipReason::OptimizedParameters);
     }
     if group.ambiguous {

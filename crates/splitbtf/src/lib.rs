@@ -26,6 +26,7 @@ mod input;
 mod kfunc;
 mod output;
 mod pages;
+mod pieces;
 mod recall;
 mod settle;
 mod shape;

@@ -326,7 +326,9 @@ impl Frozen {
     /// Back to the shared phase; ids stay, and all nodes are found by their hashes.
     pub(crate) fn thaw(mut self) -> Store {
         let mut shards = std::mem::take(&mut self.shards);
-        for Shard { table, nodes, .. } in &mut shards {
+        // Where there was more than one worker, all nodes are in their tables.
+        let partly = |shard: &&mut Shard| shard.table.len() < shard.nodes.len();
+        for Shard { table, nodes, .. } in shards.iter_mut().filter(partly) {
             table.clear();
             let hash = |&i: &u32| nodes[i as usize].hash.a;
             for i in 0..nodes.len() as u32 {
