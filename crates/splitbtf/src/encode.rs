@@ -162,18 +162,21 @@ fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// # Errors
 /// If the file cannot be read, its DWARF not understood, or its types not expressed.
 pub fn encode(path: &Path, base: Option<&Base>, options: &Options) -> Result<Encoded> {
-    /// So many bytes take milliseconds to unmap.
-    const LARGE: usize = 64 << 20;
     let file = FileMap::open(path).map_err(|e| Error::new(path, e))?;
     let result = run(file.bytes(), Some(&file), base, options).map_err(|kind| Error {
         path: path.to_owned(),
         kind: Box::new(kind),
     });
-    if file.bytes().len() >= LARGE {
+    if file.bytes().len() as u64 >= LARGE {
         drop_aside(file);
     }
     result
 }
+
+/// From so many bytes on it is worth sharing all of the work on a file, and not only the reading of its units, among
+/// threads. In a batch of smaller ones each thread that waits for another one begins with one more file, and keeps it in
+/// memory.
+const LARGE: u64 = 128 << 20;
 
 /// Drops something large while the caller goes on, if there is another thread.
 fn drop_aside<T: Send + 'static>(garbage: T) {
@@ -272,10 +275,10 @@ impl<'f> File<'f> {
         let pages = Pages::new(self.map, self.sections.info, 0);
         let peek = |off| pages.peek(off);
         let start = Instant::now();
-        let threads = self.threads(usize::MAX, self.sections.info.len() as u64);
+        let size = self.sections.info.len() as u64;
         let headers = || dwarf_reader::unit_headers(self.sections, &relocator(), &peek);
         let symbols = || self.symbols();
-        let (mut headers, functions) = if threads > 1 {
+        let (mut headers, functions) = if self.threads(usize::MAX, size) > 1 && size >= LARGE {
             let (headers, functions) = rayon::join(headers, symbols);
             (headers?, Some(functions))
         } else {
@@ -347,6 +350,7 @@ impl<'f> File<'f> {
             .sum();
         let n_units: usize = groups.iter().map(|g| g.len()).sum();
         let threads = self.threads(groups.len(), bytes);
+        let sharing = if bytes >= LARGE { threads } else { 1 };
         let mut ahead = Vec::new();
         if let Some(base) = self.unindexed.take() {
             ahead = self.read_ahead(groups, relocator, threads);
@@ -490,7 +494,7 @@ impl<'f> File<'f> {
         let base = self.base;
         let decide = || {
             let start = Instant::now();
-            let chosen = self.decide(functions, &states, threads);
+            let chosen = self.decide(functions, &states, sharing);
             drop(states);
             vars.sort_unstable_by_key(|v: &VarRec<'_>| v.key);
             let reduced = vars::reduce(&mut vars, self.elf, &mut diags);
@@ -508,7 +512,7 @@ impl<'f> File<'f> {
             let taint = settle::taint(&frozen, base, &mentioned, &defs, &text, everything);
             (frozen, defs, taint, start.elapsed())
         };
-        let (decided, settled) = if threads > 1 {
+        let (decided, settled) = if sharing > 1 {
             rayon::join(decide, settle)
         } else {
             (decide(), settle())
@@ -543,7 +547,7 @@ impl<'f> File<'f> {
             }
         }
         // Half of the memory in use, in pieces.
-        if threads > 1 {
+        if sharing > 1 {
             cus.into_par_iter().for_each(drop);
         } else {
             drop(cus);
@@ -581,7 +585,7 @@ impl<'f> File<'f> {
 
         let start = Instant::now();
         let mut assembly =
-            Assembly::new(btf, text, ground, &copies, self.options.features, threads);
+            Assembly::new(btf, text, ground, &copies, self.options.features, sharing);
         assembly.types();
         assembly.functions(&chosen.emit, &kfuncs)?;
         assembly.variables(&vars, self.elf)?;
@@ -594,7 +598,7 @@ impl<'f> File<'f> {
         diags.extend(bad_names(assembly.names.bad, &places));
         let btf = assembly.btf;
         let n_ambiguous_names = taint.seeds().len();
-        if threads > 1 {
+        if sharing > 1 {
             drop_aside((frozen, copies, taint));
         }
         self.phases.push(("assemble", start.elapsed()));
@@ -863,8 +867,13 @@ struct Chosen<'f> {
 impl<'f> Chosen<'f> {
     /// Puts all in order of name.
     fn sort(&mut self) {
-        self.emit
-            .par_sort_unstable_by(|a, b| (a.head, a.base_name).cmp(&(b.head, b.base_name)));
+        let by_name =
+            |a: &Emitted<'_>, b: &Emitted<'_>| (a.head, a.base_name).cmp(&(b.head, b.base_name));
+        if self.emit.len() < 1 << 14 {
+            self.emit.sort_unstable_by(by_name);
+        } else {
+            self.emit.par_sort_unstable_by(by_name);
+        }
         self.skipped.sort_by(|a, b| a.name.cmp(&b.name));
     }
 

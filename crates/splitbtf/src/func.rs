@@ -73,7 +73,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 impl<'d> Functions<'d> {
     /// Collects all `STT_FUNC` symbols of `.symtab`.
     pub(crate) fn collect(elf: &Elf<'d>) -> elf_io::Result<Self> {
-        /// Symbols that are worth being looked at by another thread.
+        /// Symbols that are worth being looked at by another thread, in a table of eight times as many.
         const MANY: usize = 1 << 13;
         let relocatable = elf.is_relocatable();
         let code = elf.code_places()?;
@@ -100,10 +100,14 @@ impl<'d> Functions<'d> {
             }
             Ok(found)
         };
-        let parts: Vec<_> = (0..n.div_ceil(MANY))
-            .into_par_iter()
-            .map(|part| in_part(part * MANY..n.min((part + 1) * MANY)))
-            .collect();
+        let parts: Vec<_> = if n < 8 * MANY {
+            vec![in_part(0..n)]
+        } else {
+            (0..n.div_ceil(MANY))
+                .into_par_iter()
+                .map(|part| in_part(part * MANY..n.min((part + 1) * MANY)))
+                .collect()
+        };
         let mut functions = Self::default();
         let mut all: Vec<(u32, FuncSym<'d>)> = Vec::new();
         for part in parts {
