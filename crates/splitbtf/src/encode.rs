@@ -175,8 +175,8 @@ pub fn encode(path: &Path, base: Option<&Base>, options: &Options) -> Result<Enc
 
 /// From so many bytes on it is worth sharing all of the work on a file, and not only the reading of its units, among
 /// threads. In a batch of smaller ones each thread that waits for another one begins with one more file, and keeps it in
-/// memory.
-const LARGE: u64 = 128 << 20;
+/// memory. Debug builds, and so the tests, share the work on any.
+const LARGE: u64 = if cfg!(debug_assertions) { 1 } else { 128 << 20 };
 
 /// Drops something large while the caller goes on, if there is another thread.
 fn drop_aside<T: Send + 'static>(garbage: T) {
