@@ -146,23 +146,14 @@ pub(crate) struct RawSym {
 
 impl RawSym {
     fn with_name(self, name: &[u8]) -> Sym<'_> {
-        let Self {
-            name: _,
-            value,
-            size,
-            shndx,
-            extended,
-            info,
-            other,
-        } = self;
         Sym {
             name,
-            value,
-            size,
-            shndx,
-            extended,
-            info,
-            other,
+            value: self.value,
+            size: self.size,
+            shndx: self.shndx,
+            extended: self.extended,
+            info: self.info,
+            other: self.other,
         }
     }
 

@@ -433,14 +433,8 @@ impl<'f, 's> Worker<'f, 's> {
 
     #[inline(never)]
     fn find_in(&mut self, base: &BaseIndex, hash: Hash) -> Option<Seen> {
-        if base.serial() == 0 {
-            return base.find(hash).map(|(node, name_no)| Seen {
-                hash,
-                node,
-                name_no,
-            });
-        }
-        if let Some(seen) = self.near.find(hash) {
+        let is_large = base.serial() != 0;
+        if is_large && let Some(seen) = self.near.find(hash) {
             return Some(seen);
         }
         let (node, name_no) = base.find(hash)?;
@@ -449,7 +443,9 @@ impl<'f, 's> Worker<'f, 's> {
             node,
             name_no,
         };
-        self.near.add(hash, seen);
+        if is_large {
+            self.near.add(hash, seen);
+        }
         Some(seen)
     }
 
