@@ -17,7 +17,7 @@ use crate::encode::Emitted;
 use crate::error::ErrorKind;
 use crate::features::Features;
 use crate::ident::{is_c_identifier, is_identifier, is_section_name};
-use crate::kfunc::{Arena, ArenaTypes, Kfuncs, mark_arena};
+use crate::kfunc::{Arena, ArenaTypes, Kfunc, mark_arena};
 use crate::pieces::{self, Piece};
 use crate::store::{Key, Node, NodeId, NodeKind, Place, UNROOTED, get_str};
 use crate::text::Text;
@@ -79,6 +79,7 @@ struct Records<'a, 'f> {
 }
 
 impl Records<'_, '_> {
+    #[inline(always)]
     fn id(&self, node: NodeId) -> u32 {
         self.ids.get(self.ground, self.copies, node)
     }
@@ -187,7 +188,7 @@ impl Ids {
     }
 
     /// The BTF id that a reference to `node` becomes, 0 if it has none.
-    #[inline]
+    #[inline(always)]
     fn get(&self, g: Ground<'_>, copies: &Copies, node: NodeId) -> u32 {
         match node.place() {
             Place::Base(id) => id,
@@ -677,7 +678,7 @@ impl<'a, 'f> Assembly<'a, 'f> {
     }
 
     /// Functions by name, each behind its prototype unless an equal one is there already.
-    pub(crate) fn functions(&mut self, emit: &[Emitted<'f>], kfuncs: &Kfuncs) -> Result<()> {
+    pub(crate) fn functions(&mut self, emit: &[Emitted<'f>]) -> Result<()> {
         let mut arena = ArenaTypes::default();
         self.planned.reserve(emit.len() * 2);
         for e in emit {
@@ -694,9 +695,9 @@ impl<'a, 'f> Assembly<'a, 'f> {
                 },
                 _ => e.proto,
             };
-            let attributes = kfuncs.attributes(name, self.features);
             let mut proto_id = self.records.id(proto);
-            if !attributes.is_empty() {
+            let in_arena = e.kfunc.map(|kfunc| kfunc.arena(self.features));
+            if let Some(attributes) = in_arena.filter(|arena| !arena.is_empty()) {
                 proto_id = self.arena_proto(name, proto, attributes, &mut arena)?;
             }
             // The same function may be in the base already.
@@ -721,8 +722,8 @@ impl<'a, 'f> Assembly<'a, 'f> {
                 for &(component, value) in &e.tags {
                     self.decl_tag(self.records.text.bytes(value), func_id, component);
                 }
-                for (component, value) in kfuncs.tags(name, self.features) {
-                    self.decl_tag(value, func_id, component);
+                for value in e.kfunc.into_iter().flat_map(Kfunc::tags) {
+                    self.decl_tag(value, func_id, -1);
                 }
             }
         }

@@ -34,7 +34,7 @@ use crate::features::Features;
 use crate::func::{Abi, Functions, Judge, State, Verdict};
 use crate::ident::is_identifier;
 use crate::input::{Debug, Relocator};
-use crate::kfunc;
+use crate::kfunc::{self, Kfunc, Kfuncs};
 use crate::pages::Pages;
 use crate::settle::{self, Taint};
 use crate::sieve::FileNames;
@@ -494,7 +494,7 @@ impl<'f> File<'f> {
         let base = self.base;
         let decide = || {
             let start = Instant::now();
-            let chosen = self.decide(functions, &states, sharing);
+            let chosen = self.decide(functions, &kfuncs, &states, sharing);
             drop(states);
             vars.sort_unstable_by_key(|v: &VarRec<'_>| v.key);
             let reduced = vars::reduce(&mut vars, self.elf, &mut diags);
@@ -587,7 +587,7 @@ impl<'f> File<'f> {
         let mut assembly =
             Assembly::new(btf, text, ground, &copies, self.options.features, sharing);
         assembly.types();
-        assembly.functions(&chosen.emit, &kfuncs)?;
+        assembly.functions(&chosen.emit)?;
         assembly.variables(&vars, self.elf)?;
         assembly.finish()?;
         let places = if assembly.names.bad.is_empty() {
@@ -644,6 +644,7 @@ impl<'f> File<'f> {
     fn decide(
         &self,
         functions: &Functions<'f>,
+        kfuncs: &Kfuncs,
         states: &[Vec<State>],
         threads: usize,
     ) -> Chosen<'f> {
@@ -664,7 +665,7 @@ impl<'f> File<'f> {
             }
             let mut chosen = Chosen::default();
             for group in all.chunk_by(|a, b| a.group == b.group) {
-                chosen.decide(functions, group, self.options.features);
+                chosen.decide(functions, kfuncs, group, self.options.features);
             }
             chosen
         };
@@ -847,6 +848,7 @@ pub(crate) struct Emitted<'f> {
     pub(crate) name: &'f [u8],
     /// Whether the kernel takes the name.
     pub(crate) is_identifier: bool,
+    pub(crate) kfunc: Option<Kfunc>,
     /// The first bytes of the name as a number, which settles nearly all comparisons.
     head: u128,
     /// The name without that.
@@ -877,7 +879,13 @@ impl<'f> Chosen<'f> {
         self.skipped.sort_by(|a, b| a.name.cmp(&b.name));
     }
 
-    fn decide(&mut self, functions: &Functions<'f>, states: &[&State], features: Features) {
+    fn decide(
+        &mut self,
+        functions: &Functions<'f>,
+        kfuncs: &Kfuncs,
+        states: &[&State],
+        features: Features,
+    ) {
         let group = states[0].group;
         let base_name = functions.groups[group as usize].name;
         let emitted = |i: usize, dotted: Option<u32>| {
@@ -892,6 +900,7 @@ impl<'f> Chosen<'f> {
             Emitted {
                 name,
                 is_identifier: is_identifier(name),
+                kfunc: kfuncs.find(name),
                 head: u128::from_be_bytes(head),
                 base_name,
                 key: states[i].key,

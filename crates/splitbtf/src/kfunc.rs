@@ -24,8 +24,12 @@ const ARENA_ARG2: u32 = 1 << 15;
 #[derive(Debug, Default)]
 pub(crate) struct Kfuncs(HashMap<Vec<u8>, u32, FixedState>);
 
+/// The flags of one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kfunc(u32);
+
 /// Which parts of a kfunc's prototype point into an arena.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Arena(u32);
 
 impl Arena {
@@ -69,25 +73,24 @@ pub(crate) fn collect(
 }
 
 impl Kfuncs {
-    /// The tags of a function: component and value.
-    pub(crate) fn tags(&self, name: &[u8], features: Features) -> Vec<(i32, &'static [u8])> {
-        let mut tags: Vec<(i32, &'static [u8])> = Vec::new();
-        if features.decl_tag_kfuncs
-            && let Some(&flags) = self.0.get(name)
-        {
-            tags.push((-1, b"bpf_kfunc"));
-            if flags & FASTCALL != 0 {
-                tags.push((-1, b"bpf_fastcall"));
-            }
-        }
-        tags
+    /// The kfunc of this name, if there is one.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<Kfunc> {
+        self.0.get(name).map(|&flags| Kfunc(flags))
+    }
+}
+
+impl Kfunc {
+    /// The values of its decl tags.
+    pub(crate) fn tags(self) -> impl Iterator<Item = &'static [u8]> {
+        let fastcall = self.0 & FASTCALL != 0;
+        let fastcall = fastcall.then_some(&b"bpf_fastcall"[..]);
+        [&b"bpf_kfunc"[..]].into_iter().chain(fastcall)
     }
 
-    /// What of a function's prototype points into an arena.
-    pub(crate) fn attributes(&self, name: &[u8], features: Features) -> Arena {
-        let flags = self.0.get(name).copied().unwrap_or(0);
+    /// What of its prototype points into an arena.
+    pub(crate) fn arena(self, features: Features) -> Arena {
         if features.attributes {
-            Arena(flags & (ARENA_RET | ARENA_ARG1 | ARENA_ARG2))
+            Arena(self.0 & (ARENA_RET | ARENA_ARG1 | ARENA_ARG2))
         } else {
             Arena(0)
         }

@@ -301,6 +301,8 @@ impl Users {
             }
             for_each_ref(node.kind, store.record(i), |r| match r.place() {
                 Place::Store(c) => starts[c as usize + 2] += 1,
+                // Nobody asks who uses void.
+                _ if r == NodeId::VOID => {}
                 _ => others.push((r.raw(), i)),
             });
         }
