@@ -152,7 +152,7 @@ pub(crate) fn taint(
     while let Some(item) = work.pop() {
         match item {
             Item::Name(no) => {
-                if let Some(node) = users.name_nodes.get(no as usize).copied().flatten() {
+                if let Some(node) = users.name_node(no) {
                     taint.store.insert(node);
                     users.of_store(node, |p| reach(store, p, &mut taint, &mut work));
                 }
@@ -169,7 +169,9 @@ pub(crate) fn taint(
             }
             Item::Store(i) => users.of_store(i, |p| reach(store, p, &mut taint, &mut work)),
             Item::Base(id) => {
-                users.of_other(NodeId::base(id), |p| reach(store, p, &mut taint, &mut work));
+                if users.of_base.contains(id) {
+                    users.of_other(NodeId::base(id), |p| reach(store, p, &mut taint, &mut work));
+                }
                 if let Some(base) = base {
                     base.users_of(id, |id| {
                         reach_base(base, id, mentioned, &mut taint, &mut work)
@@ -285,8 +287,10 @@ struct Users {
     users: Vec<u32>,
     /// Users of nodes that are not in the store, in order of node.
     others: Vec<(u32, u32)>,
-    /// By name number: the node that stands for the name.
-    name_nodes: Vec<Option<u32>>,
+    /// The types of the base that are among these: few of those that are asked for.
+    of_base: NameSet,
+    /// The nodes that stand for names, in order of the names' numbers.
+    name_nodes: Vec<(u32, u32)>,
 }
 
 impl Users {
@@ -294,18 +298,25 @@ impl Users {
         let n = store.id_end();
         let mut starts = vec![0u32; n + 2];
         let mut others = Vec::new();
-        let mut name_nodes = vec![None; store.n_names as usize];
+        let mut of_base = NameSet::default();
+        let mut name_nodes = Vec::new();
         for (i, node) in store.ids() {
             if node.kind.is_name() {
-                name_nodes[node.name_no as usize] = Some(i);
+                name_nodes.push((node.name_no, i));
             }
             for_each_ref(node.kind, store.record(i), |r| match r.place() {
                 Place::Store(c) => starts[c as usize + 2] += 1,
                 // Nobody asks who uses void.
                 _ if r == NodeId::VOID => {}
-                _ => others.push((r.raw(), i)),
+                place => {
+                    others.push((r.raw(), i));
+                    if let Place::Base(id) = place {
+                        of_base.insert(id);
+                    }
+                }
             });
         }
+        name_nodes.sort_unstable();
         for i in 2..starts.len() {
             starts[i] += starts[i - 1];
         }
@@ -324,8 +335,14 @@ impl Users {
             starts,
             users,
             others,
+            of_base,
             name_nodes,
         }
+    }
+
+    fn name_node(&self, no: u32) -> Option<u32> {
+        let found = self.name_nodes.binary_search_by_key(&no, |name| name.0);
+        found.ok().map(|at| self.name_nodes[at].1)
     }
 
     fn of_store(&self, i: u32, mut f: impl FnMut(u32)) {
