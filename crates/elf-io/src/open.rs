@@ -1,5 +1,6 @@
 //! Opening files: a read-only mapping, or the decompressed contents of a `.gz`, `.xz` or `.zst` file.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::Read;
 use std::ops::Range;
@@ -16,6 +17,10 @@ pub const MAX_DECOMPRESSED_BYTES: u64 = 16 << 30;
 /// Most bytes that are read from a pipe or device: 1 GiB. What comes through pipes is BTF, a few megabytes.
 const MAX_READ_BYTES: u64 = 1 << 30;
 
+/// Up to so many bytes a file is copied rather than mapped, if it is read once: what a core's own cache still holds when it
+/// is looked at.
+const SMALL: u64 = 1 << 20;
+
 /// From so many bytes on it is worth another file descriptor not to touch pages.
 const LARGE: u64 = 16 << 20;
 
@@ -24,6 +29,7 @@ const ADVICE_ALIGN: usize = 64 << 10;
 
 enum Backing {
     Mapped(Mmap),
+    Small(Small),
     /// Of a pipe or a device, which cannot be mapped.
     Read(Vec<u8>),
     Decompressed(Vec<u8>),
@@ -31,7 +37,7 @@ enum Backing {
 
 /// The bytes of one input file.
 ///
-/// Files are mapped, not read; pipes are read to their end. Compressed files, recognised by their magic and not by their name, are decompressed into
+/// Files are mapped, unless they are small and [`open_briefly`](Self::open_briefly) read them; pipes are read to their end. Compressed files, recognised by their magic and not by their name, are decompressed into
 /// memory.
 ///
 /// # Concurrent changes
@@ -59,7 +65,24 @@ impl FileMap {
         Self::of_file(&fs_err::File::open(path)?, path)
     }
 
+    /// As [`open`](Self::open), for one of many files of which each is read once: a small one is copied, since that costs
+    /// less than to map it, touch its pages and unmap it, which all threads of a process have to wait for. And nothing
+    /// that happens to the file later on matters any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_briefly(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::of(&fs_err::File::open(path)?, path, SMALL)
+    }
+
     pub(crate) fn of_file(file: &fs_err::File, path: &Path) -> Result<Self> {
+        Self::of(file, path, 0)
+    }
+
+    /// `small`: the size up to which a file is read and not mapped.
+    fn of(file: &fs_err::File, path: &Path, small: u64) -> Result<Self> {
         let meta = file.metadata()?;
         // A folder can be opened but not mapped, with an error that tells nobody what is wrong.
         if meta.is_dir() {
@@ -69,12 +92,16 @@ impl FileMap {
             );
         }
         let plain = if meta.is_file() {
-            Backing::Mapped(map(file.file()).map_err(|source| {
-                std::io::Error::new(
-                    source.kind(),
-                    format!("{}: cannot map: {source}", path.display()),
-                )
-            })?)
+            let (opened, what) = if meta.len() <= small {
+                let read = Small::read(file.file(), meta.len() as usize);
+                (read.map(Backing::Small), "read")
+            } else {
+                (map(file.file()).map(Backing::Mapped), "map")
+            };
+            opened.map_err(|source| {
+                let message = format!("{}: cannot {what}: {source}", path.display());
+                std::io::Error::new(source.kind(), message)
+            })?
         } else {
             Backing::Read(read(file)?)
         };
@@ -150,8 +177,49 @@ impl Backing {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Mapped(map) => map,
+            Self::Small(small) => &small.bytes[..small.len],
             Self::Read(bytes) | Self::Decompressed(bytes) => bytes,
         }
+    }
+}
+
+/// The contents of a small file.
+struct Small {
+    /// As long as the longest one that the thread has read.
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+thread_local! {
+    /// Memory for the next [`Small`] of a thread.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl Small {
+    /// Reads a file of `len` bytes; less of it if it has become shorter.
+    fn read(file: &std::fs::File, len: usize) -> std::io::Result<Self> {
+        let mut bytes = SPARE.take();
+        if bytes.len() < len {
+            bytes.resize(len, 0);
+        }
+        let mut small = Self { bytes, len: 0 };
+        while small.len < len {
+            let rest = &mut small.bytes[small.len..len];
+            match file.read_at(rest, small.len as u64) {
+                Ok(0) => break,
+                Ok(n) => small.len += n,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(small)
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // In a thread that ends there is nobody left to use it.
+        let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.bytes)));
     }
 }
 

@@ -349,6 +349,34 @@ fn files_that_cannot_be_mapped_are_errors_that_name_them() {
 }
 
 #[test]
+fn small_files_that_are_read_share_nothing_but_memory() {
+    let scratch = Scratch::new("briefly");
+    let file = |name: &str, bytes: &[u8]| {
+        let path = scratch.join(name);
+        fs_err::write(&path, bytes).unwrap();
+        path
+    };
+    let (long, short) = (file("long", &[1; 5000]), file("short", &[2; 70]));
+    let (large, gone) = (file("large", &vec![3; 2 << 20]), file("gone", b""));
+    let open = |path| FileMap::open_briefly(path).unwrap();
+    // One after the other, in memory that held more than they have.
+    for path in [&long, &short, &gone, &large, &short] {
+        assert!(
+            open(path).bytes() == fs_err::read(path).unwrap(),
+            "{path:?}"
+        );
+    }
+    // Both at once, and changed behind the back of those who have read them.
+    let both = [open(&long), open(&short)];
+    fs_err::write(&long, b"").unwrap();
+    fs_err::write(&short, [4; 80]).unwrap();
+    assert!(both[0].bytes() == [1; 5000]);
+    assert!(both[1].bytes() == [2; 70]);
+    let error = FileMap::open_briefly(scratch.path()).unwrap_err();
+    assert!(error.to_string().contains("is a directory"), "{error}");
+}
+
+#[test]
 fn pages_that_were_given_back_read_the_same() {
     let scratch = Scratch::new("advise");
     let path = scratch.join("large");

@@ -162,7 +162,7 @@ fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// # Errors
 /// If the file cannot be read, its DWARF not understood, or its types not expressed.
 pub fn encode(path: &Path, base: Option<&Base>, options: &Options) -> Result<Encoded> {
-    let file = FileMap::open(path).map_err(|e| Error::new(path, e))?;
+    let file = FileMap::open_briefly(path).map_err(|e| Error::new(path, e))?;
     let result = run(file.bytes(), Some(&file), base, options).map_err(|kind| Error {
         path: path.to_owned(),
         kind: Box::new(kind),
