@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crate::btf::Btf;
 use crate::id::StrOff;
-use crate::name::{Nuls, name_hash};
-use crate::strings::{Hash32, StrIndex};
+use crate::name::{Hash32, Nuls, name_hash};
+use crate::strings::StrIndex;
 
 /// A set of names that holds all that were put in, and a few more by chance: a Bloom filter.
 #[derive(Clone, Debug)]

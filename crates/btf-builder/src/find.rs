@@ -15,8 +15,7 @@ use hashbrown::hash_table::Entry;
 use crate::btf::Btf;
 use crate::id::{StrOff, TypeId};
 use crate::kind::Kind;
-use crate::name::name_hash;
-use crate::strings::Hash32;
+use crate::name::{Hash32, name_hash};
 
 /// What is worked out on demand from the records and dropped when they change.
 #[derive(Clone, Debug, Default)]

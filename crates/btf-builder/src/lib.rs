@@ -68,6 +68,6 @@ pub use crate::kind::{
 };
 pub use crate::layout::KindLayout;
 pub use crate::merge::map_strs;
-pub use crate::name::{CName, c_name_hash, long_c_name_hash, name_hash, short_c_name_hash};
+pub use crate::name::{CName, Hash32, c_name_hash, long_c_name_hash, name_hash, short_c_name_hash};
 pub use crate::view::{ArrayInfo, EnumValue, IntInfo, Member, Param, SecVar, Type};
 pub use crate::visit::{RecordShape, record_shape};

@@ -29,6 +29,23 @@ pub fn name_hash(s: &[u8]) -> u64 {
     short_name_hash(x, y)
 }
 
+/// Half a name's hash, kept beside each entry of a table to tell most unequal names apart without looking at them, and to
+/// place the entry again on growth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hash32(pub(crate) u32);
+
+impl Hash32 {
+    /// Of a [`name_hash`].
+    pub fn of(hash: u64) -> Self {
+        Self((hash >> 32) as u32)
+    }
+
+    /// The 64 bits `hashbrown` wants, of which it uses both ends.
+    pub fn spread(self) -> u64 {
+        u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
 /// Of a name of up to 16 bytes, padded with zeros; its length is known by its having none of its own.
 #[inline(always)]
 fn short_name_hash(x: u64, y: u64) -> u64 {

@@ -11,7 +11,7 @@ use crate::btf::Btf;
 use crate::error::{Error, Result};
 use crate::ext::BtfExt;
 use crate::id::StrOff;
-use crate::name::{CName, c_name_hash, for_each_c_name, name_hash};
+use crate::name::{CName, Hash32, c_name_hash, for_each_c_name, name_hash};
 use crate::visit::strs_of_mut;
 
 /// Offsets of one section's strings, by content: a table with linear probing, from which nothing is ever removed. A
@@ -23,22 +23,6 @@ pub(crate) struct StrIndex {
     /// within the section plus one; 0 is free. A power of two of them, or none.
     slots: Vec<u64>,
     used: usize,
-}
-
-/// Half a hash, kept beside each entry of a table to tell most unequal keys
-/// apart without looking at them, and to place the entry again on growth.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Hash32(u32);
-
-impl Hash32 {
-    pub(crate) fn of(hash: u64) -> Self {
-        Self((hash >> 32) as u32)
-    }
-
-    /// The 64 bits `hashbrown` wants, of which it uses both ends.
-    pub(crate) fn spread(self) -> u64 {
-        u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
 }
 
 /// Whether the string at `local` is `s`.

@@ -275,10 +275,9 @@ impl<'f> File<'f> {
         let pages = Pages::new(self.map, self.sections.info, 0);
         let peek = |off| pages.peek(off);
         let start = Instant::now();
-        let size = self.sections.info.len() as u64;
         let headers = || dwarf_reader::unit_headers(self.sections, &relocator(), &peek);
         let symbols = || self.symbols();
-        let (mut headers, functions) = if self.threads(usize::MAX, size) > 1 && size >= LARGE {
+        let (mut headers, functions) = if self.sharing() > 1 {
             let (headers, functions) = rayon::join(headers, symbols);
             (headers?, Some(functions))
         } else {
@@ -350,7 +349,7 @@ impl<'f> File<'f> {
             .sum();
         let n_units: usize = groups.iter().map(|g| g.len()).sum();
         let threads = self.threads(groups.len(), bytes);
-        let sharing = if bytes >= LARGE { threads } else { 1 };
+        let sharing = self.sharing();
         let mut ahead = Vec::new();
         if let Some(base) = self.unindexed.take() {
             ahead = self.read_ahead(groups, relocator, threads);
@@ -821,6 +820,14 @@ impl<'f> File<'f> {
         };
         let worth = usize::try_from(bytes / BYTES_PER_WORKER).unwrap_or(usize::MAX);
         most.min(n_units).min(worth).max(1)
+    }
+
+    /// How many threads share what is done besides reading units: one, unless the file is large.
+    fn sharing(&self) -> usize {
+        match self.sections.info.len() as u64 {
+            size @ LARGE.. => self.threads(usize::MAX, size),
+            _ => 1,
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use btf_builder::Hash32;
 use dwarf_reader::{Fact, Loc, Relocate, Str, Target, TypeRef, TypeTag, Unit};
 use elf_io::{Elf, Sym, consts as elf};
 use foldhash::fast::FixedState;
@@ -43,22 +44,7 @@ pub(crate) struct Functions<'d> {
     pub(crate) groups: Vec<Group<'d>>,
     pub(crate) syms: Vec<FuncSym<'d>>,
     /// Groups by name.
-    table: HashTable<(NameTag, u32)>,
-}
-
-/// Half a name's hash, which is enough to place it in a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct NameTag(u32);
-
-impl NameTag {
-    fn of(name: &[u8]) -> Self {
-        Self((name_hash(name) >> 32) as u32)
-    }
-
-    /// Tables want both ends of 64 bits.
-    fn hash(self) -> u64 {
-        u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
+    table: HashTable<(Hash32, u32)>,
 }
 
 /// A symbol's name up to the first dot, and the rest.
@@ -80,7 +66,7 @@ impl<'d> Functions<'d> {
         let symbols = elf.symbols()?;
         let n = symbols.n_symbols();
         let is_func = |sym: &Sym<'_>| sym.sym_type() == elf::STT_FUNC.0;
-        let in_part = |part: Range<usize>| -> elf_io::Result<Vec<(NameTag, FuncSym<'d>)>> {
+        let in_part = |part: Range<usize>| -> elf_io::Result<Vec<(Hash32, FuncSym<'d>)>> {
             let mut found = Vec::new();
             for sym in symbols.filtered(part, is_func) {
                 let sym = sym?;
@@ -96,7 +82,7 @@ impl<'d> Functions<'d> {
                 };
                 let addr = Target { section, value };
                 let name = sym.name;
-                found.push((NameTag::of(base), FuncSym { name, addr }));
+                found.push((Hash32::of(name_hash(base)), FuncSym { name, addr }));
             }
             Ok(found)
         };
@@ -113,9 +99,9 @@ impl<'d> Functions<'d> {
         for part in parts {
             let part = part?;
             all.reserve(part.len());
-            all.extend(part.iter().map(|&(tag, sym)| {
+            all.extend(part.iter().map(|&(hash, sym)| {
                 let (base, _) = base_name(sym.name);
-                (functions.group(tag, base), sym)
+                (functions.group(hash, base), sym)
             }));
         }
         // Those of one group next to each other, in their order.
@@ -143,15 +129,15 @@ impl<'d> Functions<'d> {
     }
 
     /// The group of one more symbol of this base name.
-    fn group(&mut self, tag: NameTag, name: &'d [u8]) -> u32 {
+    fn group(&mut self, hash: Hash32, name: &'d [u8]) -> u32 {
         let groups = &mut self.groups;
-        let same = |&(t, g): &(NameTag, u32)| t == tag && groups[g as usize].name == name;
-        let entry = self.table.entry(tag.hash(), same, |(t, _)| t.hash());
+        let same = |&(h, g): &(Hash32, u32)| h == hash && groups[g as usize].name == name;
+        let entry = self.table.entry(hash.spread(), same, |(h, _)| h.spread());
         let g = match entry {
             Entry::Occupied(entry) => entry.get().1,
             Entry::Vacant(entry) => {
                 let g = groups.len() as u32;
-                entry.insert((tag, g));
+                entry.insert((hash, g));
                 groups.push(Group {
                     name,
                     first: 0,
@@ -166,9 +152,9 @@ impl<'d> Functions<'d> {
     }
 
     fn find(&self, name: &[u8]) -> Option<u32> {
-        let tag = NameTag::of(name);
-        let same = |&(t, g): &(NameTag, u32)| t == tag && self.groups[g as usize].name == name;
-        self.table.find(tag.hash(), same).map(|&(_, g)| g)
+        let hash = Hash32::of(name_hash(name));
+        let same = |&(h, g): &(Hash32, u32)| h == hash && self.groups[g as usize].name == name;
+        self.table.find(hash.spread(), same).map(|&(_, g)| g)
     }
 
     pub(crate) fn syms_of(&self, group: u32) -> &[FuncSym<'d>] {
