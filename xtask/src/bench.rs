@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 use serde::Serialize;
 
+use crate::callgrind;
 use crate::chart;
 use crate::compare;
 use crate::encoder::{self, Encode};
@@ -139,6 +140,8 @@ struct Scaling {
     usage: Usage,
     /// Seconds that each thread ran, the busiest first.
     ran: Vec<f64>,
+    /// Instructions that each thread executed in a run of its own, the busiest first; none without valgrind.
+    instructions: Vec<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -407,10 +410,16 @@ impl Bench {
                 ran = seconds;
                 Ok(usage)
             })?;
+            let instructions = if callgrind::is_there() {
+                callgrind::by_thread(&command)?
+            } else {
+                Vec::new()
+            };
             rows.push(Scaling {
                 threads,
                 usage,
                 ran,
+                instructions,
             });
         }
         clock.finish_and_clear();
@@ -609,26 +618,41 @@ impl Report {
             "CPU to one thread",
             "busiest",
             "balance",
+            "instructions of the busiest",
+            "efficiency",
         ];
         let mut table = Table::new(&header);
-        let one = self.scaling.first().map_or(0.0, |row| row.usage.cpu());
+        let one = self.scaling.first();
+        let cpu = one.map_or(0.0, |row| row.usage.cpu());
+        let alone = one.and_then(|row| row.instructions.first());
         for row in &self.scaling {
-            let busiest = row.ran.first().copied().unwrap_or(0.0);
+            let ran = row.ran.first().copied().unwrap_or(0.0);
             let total: f64 = row.ran.iter().sum();
+            let busiest = row.instructions.first();
+            let efficiency = |(&alone, &busiest)| {
+                let ideal = alone as f64 / row.threads as f64;
+                percent(ideal / busiest as f64)
+            };
+            let unknown = || "–".to_owned();
             table.row([
                 row.threads.to_string(),
                 seconds(row.usage.wall),
                 seconds(row.usage.cpu()),
-                ratio(row.usage.cpu(), one),
-                seconds(busiest),
-                percent(total / (busiest * row.threads as f64)),
+                ratio(row.usage.cpu(), cpu),
+                seconds(ran),
+                percent(total / (ran * row.threads as f64)),
+                busiest.map_or_else(unknown, |&n| format!("{} M", n / 1_000_000)),
+                alone.zip(busiest).map_or_else(unknown, efficiency),
             ]);
         }
         format!(
             "## vmlinux by number of threads\n\nsplitbtf alone, one run each. Where there are more \
-             threads than processors, what counts is how the\nwork divides: the time that the busiest \
+             threads than processors, what counts is how the\nwork divides. The time that the busiest \
              thread ran is what the run would take with a processor for\neach thread, and the balance is \
-             the mean of all threads to it.\n\n{}",
+             the mean of all threads to it; but threads that share a processor are\nnot given the same \
+             time. Instructions do not depend on that: callgrind lets the threads take equal\nturns, and \
+             efficiency is what one thread alone executes, divided among so many, to what the\nbusiest of \
+             them does.\n\n{}",
             table.markdown()
         )
     }

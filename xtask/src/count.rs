@@ -17,6 +17,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 
+use crate::callgrind;
 use crate::encoder::{self, Encode};
 use crate::text::Table;
 
@@ -45,7 +46,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let compiler = compiler()?;
-    if Command::new("valgrind").arg("--version").output().is_err() {
+    if !callgrind::is_there() {
         eprintln!("SKIP: cargo xtask count: valgrind missing");
         return Ok(ExitCode::SUCCESS);
     }
@@ -200,22 +201,7 @@ fn copies(files: &[PathBuf], dir: &Path) -> Result<Vec<PathBuf>> {
 
 /// Instructions that `command` executes in the program `binary` itself.
 fn count(command: &Command, binary: &Path, out: &Path) -> Result<u64> {
-    let mut option = std::ffi::OsString::from("--callgrind-out-file=");
-    option.push(out);
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--compress-pos=no"])
-        .arg(option)
-        .arg(command.get_program())
-        .args(command.get_args())
-        .env_remove("MAKEFLAGS")
-        .output()
-        .context("valgrind")?;
-    ensure!(
-        output.status.success(),
-        "valgrind: {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
+    callgrind::run(command, out, &[])?;
     let count = count_of(&fs::read_to_string(out)?, &binary.to_string_lossy());
     ensure!(count > 0, "callgrind counted nothing in {binary:?}");
     Ok(count)

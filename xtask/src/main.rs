@@ -7,6 +7,7 @@
 mod batch;
 mod bench;
 mod boot;
+mod callgrind;
 mod causes;
 mod chart;
 mod compare;
