@@ -731,6 +731,21 @@ impl Unit {
         self.vars.iter().for_each(|v| f(v.name, v.off));
     }
 
+    /// Replaces every name that [`Self::for_each_name`] gives, and the values of tags.
+    pub fn map_names(&mut self, f: impl Fn(Str) -> Str) {
+        let types = self.types.iter_mut().map(|t| &mut t.name);
+        let members = self.members.iter_mut().map(|m| &mut m.name);
+        let enumerators = self.enumerators.iter_mut().map(|e| &mut e.name);
+        let params = self.params.iter_mut().map(|p| &mut p.name);
+        let funcs = self.funcs.iter_mut().map(|func| &mut func.name);
+        let func_params = self.func_params.iter_mut().map(|p| &mut p.name);
+        let vars = self.vars.iter_mut().map(|v| &mut v.name);
+        let tags = self.decl_tags.iter_mut().map(|tag| &mut tag.value);
+        let of_types = types.chain(members).chain(enumerators).chain(params);
+        let names = of_types.chain(funcs).chain(func_params).chain(vars);
+        names.chain(tags).for_each(|name| *name = f(*name));
+    }
+
     /// References to types that lead to no type, in order of the DIEs that have them. `headers` are those that
     /// [`Unit::read`] got. Reads all DIEs once more: for when [`Unit::type_at`] came back without a type from a
     /// reference other than [`TypeRef::NONE`].

@@ -204,6 +204,10 @@ pub(crate) struct RuleArgs {
     #[arg(long, help_heading = RULES, value_name = "PREFIX")]
     pub(crate) exclude_cu: Vec<String>,
 
+    /// Cut names that begin with PREFIX to it, whatever they name.
+    #[arg(long, help_heading = RULES, value_name = "PREFIX")]
+    pub(crate) kabi_prefix: Option<String>,
+
     /// Leave out functions of assembler CUs, whose prototypes DWARF does not know.
     #[arg(long, help_heading = RULES)]
     pub(crate) drop_asm_functions: bool,

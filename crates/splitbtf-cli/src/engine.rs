@@ -142,6 +142,7 @@ pub(crate) fn options(rules: &RuleArgs) -> Options {
         .iter()
         .map(|prefix| prefix.clone().into())
         .collect();
+    options.kabi_prefix = rules.kabi_prefix.clone().map(Into::into);
     options.drop_asm_functions = rules.drop_asm_functions;
     options.arrays = rules.arrays.map(Into::into);
     options

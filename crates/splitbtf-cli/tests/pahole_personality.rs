@@ -435,6 +435,28 @@ fn languages_are_left_out_by_option_or_environment() {
     assert_eq!(types("--lang_exclude=rust", Some("c,c89,c99,c11,c17")), all);
 }
 
+#[test]
+fn names_that_begin_with_a_prefix_are_cut_to_it_by_option() {
+    let kernel = Kernel::new();
+    let structs = |words: &str| {
+        let line = format!("--btf_encode_detached=x.btf {words} vmlinux");
+        kernel.pahole(&line).quiet_success();
+        let btf = Btf::parse(&kernel.read("x.btf")).unwrap();
+        let named = btf.own_types().filter(|t| t.kind() == Kind::Struct);
+        let mut names: Vec<Vec<u8>> = named.map(|t| t.name().to_owned()).collect();
+        names.sort_unstable();
+        names
+    };
+    let cut = |name: Vec<u8>| match name.starts_with(b"wait") {
+        true => b"wait".to_vec(),
+        false => name,
+    };
+    let (all, some) = (structs(""), structs("--kabi_prefix=wait"));
+    assert!(some.contains(&b"wait".to_vec()) && !all.contains(&b"wait".to_vec()));
+    let expected: Vec<_> = all.into_iter().map(cut).collect();
+    assert_eq!(some, expected);
+}
+
 /// A jobserver with three tokens, open at both ends as make has it, so that nobody waits.
 fn jobserver(kernel: &Kernel) -> fs::File {
     let fifo = kernel.path("jobserver");

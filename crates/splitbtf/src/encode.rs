@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use btf_builder::{Btf, Endian, NameFilter};
+use btf_builder::{Btf, Endian, Limits, NameFilter};
 use dwarf_reader::{At, NoRelocations, Relocate, Root, Sections, Str, Unit, UnitHeader, UnitKind};
 use elf_io::{Elf, FileMap};
 use rayon::prelude::*;
@@ -57,7 +57,8 @@ pub struct Options {
     /// Read only these units, counted from 0 in the order of `.debug_info`: to find out which of them something
     /// comes from. Units that refer to others cannot be read without those.
     pub units: Option<Range<usize>>,
-    /// Names that start with this are cut to it.
+    /// Names that begin with this are cut to it: what a kernel's ABI holds in reserve has names that change with each
+    /// build.
     pub kabi_prefix: Option<Vec<u8>>,
     /// Leave out functions of assembly units, whose DWARF knows no parameters.
     pub drop_asm_functions: bool,
@@ -338,10 +339,7 @@ impl<'f> File<'f> {
         let var_sections = VarSections::new(self.elf, self.options.features);
         crate::text::warm(self.sections.str);
         let extra = Extra::default();
-        let text = Text {
-            sections: self.sections,
-            extra: &extra,
-        };
+        let text = Text::new(self.sections, &extra, self.options.kabi_prefix.as_deref());
         let bytes: u64 = groups
             .iter()
             .flat_map(|g| g.iter())
@@ -352,7 +350,7 @@ impl<'f> File<'f> {
         let sharing = self.sharing();
         let mut ahead = Vec::new();
         if let Some(base) = self.unindexed.take() {
-            ahead = self.read_ahead(groups, relocator, threads);
+            ahead = self.read_ahead(groups, relocator, text, threads);
             self.phases.push(("read", start.elapsed()));
             let start = Instant::now();
             // True signatures have names that are put together later on.
@@ -400,9 +398,7 @@ impl<'f> File<'f> {
                         w.unit = unit;
                         Ok(())
                     }
-                    None => w.unit.read(self.sections, group, &mut relocate, &|root| {
-                        self.options.keeps(root)
-                    }),
+                    None => self.read_unit(&mut w.unit, group, &mut relocate, text),
                 };
                 if let Err(e) = read {
                     // Others need not go on either, but CUs before this one must still be looked at.
@@ -578,7 +574,10 @@ impl<'f> File<'f> {
         let n_copies = copies.len();
         let btf = self.new_btf();
         if n_copies > 0 {
-            copies.dedup(ground, &text, like(&btf))?;
+            let mut graph = like(&btf);
+            // Of copies there may be more than of types in any BTF that a kernel takes.
+            graph.set_limits(Limits::FORMAT);
+            copies.dedup(ground, &text, graph)?;
         }
         self.phases.push(("dedup", start.elapsed()));
 
@@ -592,7 +591,7 @@ impl<'f> File<'f> {
         let places = if assembly.names.bad.is_empty() {
             BTreeMap::new()
         } else {
-            self.places_of_names(&assembly.names.bad, groups, &mut relocator())
+            self.places_of_names(&assembly.names.bad, groups, &mut relocator(), text)
         };
         diags.extend(bad_names(assembly.names.bad, &places));
         let btf = assembly.btf;
@@ -693,18 +692,32 @@ impl<'f> File<'f> {
         chosen
     }
 
+    /// Reads a unit, or several that refer to each other.
+    fn read_unit<R: Relocate>(
+        &self,
+        unit: &mut Unit,
+        group: &[UnitHeader],
+        relocate: &mut R,
+        text: Text<'_>,
+    ) -> dwarf_reader::Result<()> {
+        let keep = |root: &Root<'_>| self.options.keeps(root);
+        unit.read(self.sections, group, relocate, &keep)?;
+        text.cut_names(unit);
+        Ok(())
+    }
+
     /// All units, read before it is known what the base has of their types. Where one cannot be read there is none, for
     /// the error to be found in its turn.
     fn read_ahead<R: Relocate + Send>(
         &self,
         groups: &[&[UnitHeader]],
         relocator: &(dyn Fn() -> R + Sync),
+        text: Text<'_>,
         threads: usize,
     ) -> Vec<Mutex<Option<Unit>>> {
         let read = |relocate: &mut R, group: &&[UnitHeader]| {
             let mut unit = Unit::default();
-            let keep = |root: &Root<'_>| self.options.keeps(root);
-            let read = unit.read(self.sections, group, relocate, &keep);
+            let read = self.read_unit(&mut unit, group, relocate, text);
             Mutex::new(read.is_ok().then_some(unit))
         };
         if threads > 1 {
@@ -767,17 +780,17 @@ impl<'f> File<'f> {
         names: &[Vec<u8>],
         groups: &[&[UnitHeader]],
         relocate: &mut R,
+        text: Text<'_>,
     ) -> BTreeMap<Vec<u8>, At> {
         let mut wanted: BTreeSet<&[u8]> = names.iter().map(Vec::as_slice).collect();
         let mut places = BTreeMap::new();
         let mut unit = Unit::default();
         for group in groups {
-            let keep = |root: &Root<'_>| self.options.keeps(root);
-            if wanted.is_empty() || unit.read(self.sections, group, relocate, &keep).is_err() {
+            if wanted.is_empty() || self.read_unit(&mut unit, group, relocate, text).is_err() {
                 break;
             }
             unit.for_each_name(|name, off| {
-                let name = self.sections.string(name).unwrap_or_default();
+                let name = text.bytes(name);
                 if wanted.remove(name)
                     && let Some(at) = unit.at(off)
                 {
@@ -980,8 +993,8 @@ impl<'a, 'f> Again<'a, 'f> {
                 let n = next.fetch_add(1, Ordering::Relaxed);
                 let Some(&cu) = affected.get(n) else { break };
                 let group = self.groups[cu as usize];
-                let keep = |root: &Root<'_>| self.file.options.keeps(root);
-                if let Err(e) = w.unit.read(self.file.sections, group, &mut relocate, &keep) {
+                let file = self.file;
+                if let Err(e) = file.read_unit(&mut w.unit, group, &mut relocate, self.text) {
                     *lock(&failed) = Some(e);
                     break;
                 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use dwarf_reader::{Sections, Str};
+use dwarf_reader::{Sections, Str, Unit};
 
 /// Names that no DWARF spells.
 pub(crate) mod synthetic {
@@ -35,7 +35,7 @@ pub(crate) mod synthetic {
     }
 }
 
-/// Names composed while reading (`<parameter>__<member>`), kept for the life of the file.
+/// Names composed while reading (`<parameter>__<member>`) or cut, kept for the life of the file.
 #[derive(Debug, Default)]
 pub(crate) struct Extra(Mutex<Vec<&'static [u8]>>);
 
@@ -43,7 +43,9 @@ pub(crate) struct Extra(Mutex<Vec<&'static [u8]>>);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text<'f> {
     pub(crate) sections: &'f Sections<'f>,
-    pub(crate) extra: &'f Extra,
+    extra: &'f Extra,
+    /// What names that begin with it are cut to.
+    prefix: Option<(&'f [u8], Str)>,
 }
 
 /// Reads through strings once, if a core's cache has room for them: names are then looked up here and there, and memory
@@ -65,6 +67,31 @@ impl Extra {
 }
 
 impl<'f> Text<'f> {
+    /// The strings of a file; names that begin with `prefix` are those that [`Self::cut_names`] cuts.
+    pub(crate) fn new(
+        sections: &'f Sections<'f>,
+        extra: &'f Extra,
+        prefix: Option<&'f [u8]>,
+    ) -> Self {
+        let text = Self {
+            sections,
+            extra,
+            prefix: None,
+        };
+        Self {
+            prefix: prefix.map(|prefix| (prefix, text.add(prefix.to_vec()))),
+            ..text
+        }
+    }
+
+    /// Cuts the names of a unit that begin with the prefix, if there is one (dwarves `attr_string`).
+    pub(crate) fn cut_names(&self, unit: &mut Unit) {
+        if let Some((prefix, cut)) = self.prefix {
+            let starts = |name: Str| !name.is_none() && self.bytes(name).starts_with(prefix);
+            unit.map_names(|name| if starts(name) { cut } else { name });
+        }
+    }
+
     /// The bytes of a string; a place that leads nowhere reads as empty.
     #[inline]
     pub(crate) fn bytes(&self, s: Str) -> &'f [u8] {
