@@ -212,8 +212,8 @@ fn meaning(reason: SkipReason) -> &'static str {
             "reordered parameters: the compiler passes them in another order than the source has"
         }
         SkipReason::OptimizedParameters => {
-            "optimized parameters: the compiler made a clone (.isra, .constprop) that lacks some \
-             of them; the feature true_signature encodes it as it is"
+            "optimized parameters: the function as the compiler made it, often a clone (.isra, \
+             .constprop), lacks some of them; the feature true_signature encodes it as it is"
         }
         SkipReason::AmbiguousAddress => {
             "ambiguous address: several functions have this name, at different addresses"
