@@ -115,6 +115,13 @@ pub struct Error {
     pub at: Option<At>,
 }
 
+impl Error {
+    /// Whether a unit was read without those that it refers to; see [`ErrorKind::NeedsMerge`].
+    pub fn needs_merge(&self) -> bool {
+        self.kind == ErrorKind::NeedsMerge
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(at) = self.at {

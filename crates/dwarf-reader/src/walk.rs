@@ -313,6 +313,29 @@ struct Met {
     /// Of the units' type units, with the offsets of their types; sorted.
     signatures: Vec<(u64, u32)>,
     short: ShortStrings,
+    /// References into other units, where those are wanted and nothing else.
+    outside: Option<Outside>,
+}
+
+/// Between which offsets of `.debug_info` the references of a unit into others lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outside {
+    /// The lowest.
+    pub first: u64,
+    /// The highest, which is lower than the lowest if there are none.
+    pub last: u64,
+}
+
+impl Outside {
+    const NOWHERE: Self = Self {
+        first: u64::MAX,
+        last: 0,
+    };
+
+    fn add(&mut self, off: u64) {
+        self.first = self.first.min(off);
+        self.last = self.last.max(off);
+    }
 }
 
 /// A reference to a type that leads to no type; see [`Unit::strays`].
@@ -573,6 +596,25 @@ impl Unit {
         } else {
             self.read_all::<false, R>(sections, headers, relocate, keep)
         }
+    }
+
+    /// Where the references of a unit into other units lead: with which of them it has to be read. What else it says is
+    /// forgotten.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); [`ErrorKind::NeedsMerge`] if it refers to others by more than offsets.
+    pub fn outside<R: Relocate>(
+        &mut self,
+        sections: &Sections<'_>,
+        header: UnitHeader,
+        relocate: &mut R,
+        keep: &dyn Fn(&Root<'_>) -> bool,
+    ) -> Result<Outside> {
+        self.met.outside = Some(Outside::NOWHERE);
+        let read = self.read(sections, &[header], relocate, keep);
+        let outside = self.met.outside.take();
+        self.clear();
+        read.map(|()| outside.unwrap_or(Outside::NOWHERE))
     }
 
     fn clear(&mut self) {
@@ -2249,12 +2291,16 @@ impl<'d> Context<'d> {
                     .next(self.in_types, at, op.n as u8, raw)
                     .map_err(ErrorKind::Relocation)?
                     .value;
-                let own = self.unit_off..self.unit_off + self.unit_len;
-                if !self.merged && (self.in_types || !own.contains(&off)) {
-                    return Err(ErrorKind::NeedsMerge);
-                }
                 if off >= self.sections.info.len() as u64 {
                     return Err(ErrorKind::BadReference(off));
+                }
+                let own = self.unit_off..self.unit_off + self.unit_len;
+                if !self.merged && (self.in_types || !own.contains(&off)) {
+                    let Some(outside) = &mut met.outside else {
+                        return Err(ErrorKind::NeedsMerge);
+                    };
+                    outside.add(off);
+                    return Ok(None);
                 }
                 // Units of .debug_types are shifted behind .debug_info; a ref_addr means the latter.
                 let shift = if self.in_types {

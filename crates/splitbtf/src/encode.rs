@@ -308,17 +308,57 @@ impl<'f> File<'f> {
         self.phases.push(("symbols", start.elapsed()));
         let split = |h: &UnitHeader| matches!(h.kind, UnitKind::Partial | UnitKind::Type { .. });
         if !headers.iter().any(split) {
-            let groups: Vec<&[UnitHeader]> = headers.chunks(1).collect();
-            match self.read(&groups, &functions, relocator) {
-                Err(ErrorKind::Dwarf(dwarf_reader::Error {
-                    kind: dwarf_reader::ErrorKind::NeedsMerge,
-                    ..
-                })) => {}
+            let alone: Vec<&[UnitHeader]> = headers.chunks(1).collect();
+            match self.read(&alone, &functions, relocator) {
+                Err(error) if needs_merge(&error) => {}
+                other => return other,
+            }
+            let together = self.groups(&headers, relocator);
+            self.phases.truncate(2);
+            self.phases.push(("group", start.elapsed()));
+            match self.read(&together, &functions, relocator) {
+                Err(error) if needs_merge(&error) => {}
                 other => return other,
             }
         }
         self.phases.truncate(2);
         self.read(&[&headers], &functions, relocator)
+    }
+
+    /// The units in groups that can each be read without the others: those of link-time optimisation refer to others, but
+    /// mostly to those that were optimised together, which stand together.
+    fn groups<'h, R: Relocate + Send>(
+        &self,
+        headers: &'h [UnitHeader],
+        relocator: &(dyn Fn() -> R + Sync),
+    ) -> Vec<&'h [UnitHeader]> {
+        let outside = |(unit, relocate): &mut (Unit, R), header: &UnitHeader| {
+            let keep = |root: &Root<'_>| self.options.keeps(root);
+            // What cannot be read is found in its turn.
+            let outside = unit.outside(self.sections, *header, relocate, &keep).ok();
+            let at = |off: u64| headers.partition_point(|h| h.off <= off).saturating_sub(1);
+            outside
+                .filter(|o| o.first <= o.last)
+                .map(|o| (at(o.first), at(o.last)))
+        };
+        let reader = || (Unit::default(), relocator());
+        let outside: Vec<_> = (headers.par_iter()).map_init(reader, outside).collect();
+        // The last unit to which any of those so far refers, or that refers to one of those.
+        let mut lasts: Vec<usize> = (0..headers.len()).collect();
+        for (i, (first, last)) in (0..).zip(outside).filter_map(|(i, o)| Some((i, o?))) {
+            let first = first.min(i);
+            lasts[first] = lasts[first].max(last).max(i);
+        }
+        let mut groups = Vec::new();
+        let (mut start, mut last) = (0, 0);
+        for (i, of_this) in (0..).zip(lasts) {
+            last = last.max(of_this);
+            if i == last {
+                groups.push(&headers[start..=i]);
+                start = i + 1;
+            }
+        }
+        groups
     }
 
     fn symbols(&self) -> std::result::Result<Functions<'f>, ErrorKind> {
@@ -349,8 +389,9 @@ impl<'f> File<'f> {
         let threads = self.threads(groups.len(), bytes);
         let sharing = self.sharing();
         let mut ahead = Vec::new();
-        if let Some(base) = self.unindexed.take() {
-            ahead = self.read_ahead(groups, relocator, text, threads);
+        if let Some(base) = self.unindexed {
+            ahead = self.read_ahead(groups, relocator, text, threads)?;
+            self.unindexed = None;
             self.phases.push(("read", start.elapsed()));
             let start = Instant::now();
             // True signatures have names that are put together later on.
@@ -708,17 +749,23 @@ impl<'f> File<'f> {
 
     /// All units, read before it is known what the base has of their types. Where one cannot be read there is none, for
     /// the error to be found in its turn.
+    ///
+    /// # Errors
+    /// If units refer to others, which makes what was read worthless.
     fn read_ahead<R: Relocate + Send>(
         &self,
         groups: &[&[UnitHeader]],
         relocator: &(dyn Fn() -> R + Sync),
         text: Text<'_>,
         threads: usize,
-    ) -> Vec<Mutex<Option<Unit>>> {
+    ) -> std::result::Result<Vec<Mutex<Option<Unit>>>, ErrorKind> {
         let read = |relocate: &mut R, group: &&[UnitHeader]| {
             let mut unit = Unit::default();
-            let read = self.read_unit(&mut unit, group, relocate, text);
-            Mutex::new(read.is_ok().then_some(unit))
+            match self.read_unit(&mut unit, group, relocate, text) {
+                Ok(()) => Ok(Mutex::new(Some(unit))),
+                Err(error) if error.needs_merge() => Err(error.into()),
+                Err(_) => Ok(Mutex::new(None)),
+            }
         };
         if threads > 1 {
             let units = groups.par_iter().map_init(relocator, read);
@@ -842,6 +889,11 @@ impl<'f> File<'f> {
             _ => 1,
         }
     }
+}
+
+/// Whether units refer to others that they were read without.
+fn needs_merge(error: &ErrorKind) -> bool {
+    matches!(error, ErrorKind::Dwarf(error) if error.needs_merge())
 }
 
 /// Calls `f` with each unit that could be read.

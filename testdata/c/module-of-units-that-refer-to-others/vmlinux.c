@@ -1,0 +1,2 @@
+struct shared { int a; };
+int use(struct shared *s) { return s->a; }
