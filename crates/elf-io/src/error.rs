@@ -64,20 +64,16 @@ pub enum ErrorKind {
         error: std::io::Error,
     },
     /// A compressed file could not be decompressed.
-    #[error("{}: cannot decompress as {format}", .path.display())]
+    #[error("cannot decompress as {format}: {error}")]
     Decompress {
-        /// The file.
-        path: PathBuf,
         /// `gzip`, `xz` or `zstd`.
         format: &'static str,
-        /// The codec's own message.
-        source: std::io::Error,
+        /// What the codec says to that. It is part of this error's text.
+        error: std::io::Error,
     },
     /// A compressed file grows beyond [`crate::MAX_DECOMPRESSED_BYTES`].
-    #[error("{}: decompresses to more than {limit} bytes", .path.display())]
+    #[error("decompresses to more than {limit} bytes")]
     DecompressedTooLarge {
-        /// The file.
-        path: PathBuf,
         /// The limit in bytes.
         limit: u64,
     },

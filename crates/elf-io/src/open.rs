@@ -107,11 +107,9 @@ impl FileMap {
         };
         let backing = match Codec::of(plain.bytes()) {
             None => plain,
-            Some(codec) => Backing::Decompressed(codec.decompress(
-                plain.bytes(),
-                path,
-                MAX_DECOMPRESSED_BYTES,
-            )?),
+            Some(codec) => {
+                Backing::Decompressed(codec.decompress(plain.bytes(), MAX_DECOMPRESSED_BYTES)?)
+            }
         };
         let large = matches!(backing, Backing::Mapped(_)) && meta.len() >= LARGE;
         Ok(Self {
@@ -301,11 +299,10 @@ impl Codec {
         }
     }
 
-    fn decompress(self, bytes: &[u8], path: &Path, limit: u64) -> Result<Vec<u8>> {
-        let fail = |source| ErrorKind::Decompress {
-            path: path.to_owned(),
+    fn decompress(self, bytes: &[u8], limit: u64) -> Result<Vec<u8>> {
+        let fail = |error| ErrorKind::Decompress {
             format: self.name(),
-            source,
+            error,
         };
         // One byte more than allowed tells a file of exactly the limit from a larger one.
         let mut out = Vec::new();
@@ -321,11 +318,7 @@ impl Codec {
         }
         .map_err(fail)?;
         if out.len() as u64 > limit {
-            return Err(ErrorKind::DecompressedTooLarge {
-                path: path.to_owned(),
-                limit,
-            }
-            .into());
+            return Err(ErrorKind::DecompressedTooLarge { limit }.into());
         }
         Ok(out)
     }

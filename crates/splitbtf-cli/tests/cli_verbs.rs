@@ -234,6 +234,26 @@ fn compressed_modules_are_read_but_not_written_into() {
 }
 
 #[test]
+fn a_compressed_module_that_is_cut_off_is_named_once_and_with_the_cause() {
+    let kernel = kernel_with_base();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(&kernel.read("mod/arrays.ko")).unwrap();
+    let whole = gz.finish().unwrap();
+    kernel.write("cut.ko.gz", &whole[..whole.len() / 2]);
+    for words in [
+        "encode -B vmlinux -o out.btf cut.ko.gz",
+        "dump -B vmlinux cut.ko.gz",
+    ] {
+        let complaint = kernel.splitbtf(words).one_complaint(1);
+        assert_eq!(complaint.matches("cut.ko.gz").count(), 1, "{complaint}");
+        let (_, cause) = complaint
+            .split_once("cannot decompress as gzip: ")
+            .expect("a cause");
+        assert!(!cause.trim().is_empty(), "{complaint}");
+    }
+}
+
+#[test]
 fn likely_mistakes_of_encode_are_named_with_what_to_do() {
     let kernel = kernel_with_base();
     kernel
