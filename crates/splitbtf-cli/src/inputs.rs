@@ -119,7 +119,7 @@ pub(crate) fn find<'i>(inputs: &'i [Input], path: &Path) -> Option<&'i Input> {
 }
 
 /// Whether two paths are the same once symbolic links are resolved.
-fn lead_to_same(a: &Path, b: &Path) -> bool {
+pub(crate) fn lead_to_same(a: &Path, b: &Path) -> bool {
     match (fs::canonicalize(a), fs::canonicalize(b)) {
         (Ok(a), Ok(b)) => a == b,
         _ => a == b,

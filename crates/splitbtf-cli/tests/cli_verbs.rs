@@ -274,6 +274,16 @@ fn likely_mistakes_of_encode_are_named_with_what_to_do() {
             ["cannot be its own base", "leave --base away"],
         ),
         (
+            "-B vmlinux --into vmlinux mod/arrays.ko",
+            2,
+            ["its own base", "elsewhere"],
+        ),
+        (
+            "-B vmlinux -o ./vmlinux mod/arrays.ko",
+            2,
+            ["its own base", "elsewhere"],
+        ),
+        (
             "-B mod mod/arrays.ko",
             2,
             ["the base must be a file", "vmlinux"],

@@ -49,7 +49,7 @@ impl Plan {
         let inputs = inputs::collect(&args.paths);
         let targets = targets(args, &inputs)?;
         if let Some(base) = &args.base {
-            check_base(base, &inputs)?;
+            check_base(base, &inputs, &targets)?;
         }
         if matches!(targets[..], [Target::InPlace, ..]) {
             check_in_place(args, &inputs)?;
@@ -195,7 +195,7 @@ fn targets(args: &EncodeArgs, inputs: &[Input]) -> anyhow::Result<Vec<Target>> {
 }
 
 /// Finds mistakes about the base that would only show as puzzling results.
-fn check_base(base: &Path, inputs: &[Input]) -> anyhow::Result<()> {
+fn check_base(base: &Path, inputs: &[Input], targets: &[Target]) -> anyhow::Result<()> {
     if base.is_dir() {
         bail!(
             "{}: the base must be a file: vmlinux, or a raw BTF such as /sys/kernel/btf/vmlinux",
@@ -206,6 +206,14 @@ fn check_base(base: &Path, inputs: &[Input]) -> anyhow::Result<()> {
         bail!(
             "{}: a file cannot be its own base; to encode a base, leave --base away",
             input.path.display()
+        );
+    }
+    if let [Target::Detached(file) | Target::Into(file)] = targets
+        && inputs::lead_to_same(file, base)
+    {
+        bail!(
+            "{}: the result would take the place of its own base; write it elsewhere",
+            file.display()
         );
     }
     Ok(())
