@@ -88,7 +88,8 @@ impl Request {
         }
         hashbits(low.hashbits.as_deref())?;
         format_path(low.format_path.as_deref())?;
-        if features.distilled_base && low.base.is_none() {
+        // Detached output is never distilled, upstream neither, so that it needs no base either.
+        if features.distilled_base && low.base.is_none() && low.detached.is_none() {
             return Err(Failure(
                 "the feature distilled_base needs a base to distil: add --btf_base=FILE".to_owned(),
             ));
@@ -448,5 +449,7 @@ mod tests {
     #[test]
     fn distilling_needs_a_base() {
         assert!(failure("-J --btf_features=distilled_base a").contains("add --btf_base"));
+        let detached = encode("--btf_features=distilled_base --btf_encode_detached=b a");
+        assert!(detached.detached.is_some());
     }
 }
