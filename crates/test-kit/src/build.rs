@@ -20,6 +20,10 @@ const CFLAGS: [&str; 4] = [
     "-w",
 ];
 
+/// The C of kernels since 5.18. Compilers differ in their default, and since GCC 15 it has no
+/// functions without a prototype.
+const STANDARD: &str = "-std=gnu11";
+
 /// Files of a built leg.
 #[derive(Debug, Clone)]
 pub struct Built {
@@ -186,6 +190,9 @@ pub fn compile(
     command.arg("-c").arg(&leg.opt);
     if debug {
         command.arg("-g").arg(format!("-gdwarf-{}", leg.dwarf));
+    }
+    if source.extension().is_some_and(|extension| extension == "c") {
+        command.arg(STANDARD);
     }
     command
         .args(CFLAGS)

@@ -1,6 +1,5 @@
 // A definition with an unnamed parameter, as C23 allows, has no FUNC: the kernel
 // wants every parameter of one named.
-//#cflags: -std=gnu2x
 //#reject: FUNC 'unnamed'
 int unnamed(int a, int) { return a; }
 //#expect: FUNC 'named'

@@ -21,7 +21,6 @@ int same_but_const(char *p)
 }
 // Parameters without a name make a prototype the kernel would not take.
 //#reject: FUNC 'unnamed'
-//#cflags: -std=gnu2x
 int unnamed(int a, int)
 {
 	return a;
