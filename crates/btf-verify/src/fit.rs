@@ -88,6 +88,8 @@ impl fmt::Display for BaseFit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         match (self.meant_n_types, self.meant_str_len) {
+            // Only void comes before the first own type.
+            (Some(1), _) if self.base_n_types > 1 => parts.push("built without a base".to_owned()),
             (Some(types), Some(strings))
                 if (types, strings) != (self.base_n_types, self.base_str_len) =>
             {

@@ -617,6 +617,26 @@ fn verify_accepts_what_encode_makes_and_tells_a_wrong_base() {
 }
 
 #[test]
+fn verify_says_of_a_module_that_it_was_built_without_a_base() {
+    let kernel = kernel_with_base();
+    kernel
+        .splitbtf("encode --no-base mod/cycles.ko")
+        .quiet_success();
+    fs::create_dir(kernel.path("alone")).unwrap();
+    kernel.write("alone/cycles.ko", &kernel.read("mod/cycles.ko"));
+    fs::rename(kernel.path("vmlinux"), kernel.path("base")).unwrap();
+    let complaint = kernel.splitbtf("verify alone/cycles.ko").one_complaint(1);
+    assert!(complaint.contains("built without a base"), "{complaint}");
+    assert!(!complaint.contains("is split BTF"), "{complaint}");
+    let outcome = kernel.splitbtf("verify -B base alone/cycles.ko");
+    assert_eq!(outcome.code, Some(1));
+    assert!(
+        outcome.stdout.contains("built without a base"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
 fn verify_says_which_rule_breaks_and_what_dmesg_would_show() {
     let kernel = kernel_with_base();
     kernel

@@ -272,7 +272,15 @@ impl Row {
                 btf_verify::check_distilled_base(base, &options)
             }
             As::Module => {
-                let base = base.ok_or_else(|| btf_input::no_base(&self.path))?;
+                let base = match base {
+                    Some(base) => base,
+                    None if bytes.is_split() => return Err(btf_input::no_base(&self.path)),
+                    None => anyhow::bail!(
+                        "{}: is a module whose BTF was built without a base, which no kernel \
+                         loads; encode it with --base vmlinux (or check it with --as user)",
+                        self.path.display()
+                    ),
+                };
                 self.base = Some(base.path.to_owned());
                 match &bytes.distilled {
                     Some(own) if kernel.has_distilled_base() => {
