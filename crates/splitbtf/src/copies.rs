@@ -136,7 +136,8 @@ impl<'a> Ground<'a> {
         let plain = name.n_defs == 1 && name.fwd == 0;
         match def {
             Some(def) => plain && def == NodeId::base(name.def),
-            None => plain || name.n_defs == 0,
+            // Where the module has a definition of its own, it is up to the types that meet whose is declared.
+            None => name.n_defs == 0 || (plain && self.definition(no).is_none()),
         }
     }
 }
@@ -201,7 +202,20 @@ impl Copies {
                 copies.add(g, class, node, key);
             }
         }
+        copies.unroot_declarations(g);
         (copies, verbatim)
+    }
+
+    /// A declaration of what its own class defines is there for nobody: all who say the name mean the definition.
+    fn unroot_declarations(&mut self, g: Ground<'_>) {
+        for c in 0..self.recs.len() {
+            let Source::Shared { class, node } = self.recs[c].source else {
+                continue;
+            };
+            if g.is_name(node) && self.named(g, class, node) != NodeId::copy(c as u32) {
+                self.recs[c].key = UNROOTED;
+            }
+        }
     }
 
     fn add(&mut self, g: Ground<'_>, class: u32, node: NodeId, key: Key) -> Option<u32> {
