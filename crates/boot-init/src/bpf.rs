@@ -5,8 +5,11 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-/// Bytes of a verifier's log.
+/// Bytes of a program verifier's log.
 pub(crate) const LOG_SIZE: usize = 64 << 10;
+/// Bytes of the log of [`btf_load`], which has a line for each type and member and the complaint at its end: before
+/// Linux 6.4 a log that is full keeps its beginning.
+pub(crate) const BTF_LOG_SIZE: usize = 64 << 20;
 
 const MAP_CREATE: libc::c_int = 0;
 const MAP_LOOKUP_ELEM: libc::c_int = 1;

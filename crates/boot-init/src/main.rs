@@ -187,7 +187,7 @@ mod linux {
             if errno != 0 {
                 // Again, with a log: asked for at once, a long one would
                 // turn the verdict into ENOSPC.
-                log = vec![0; bpf::LOG_SIZE];
+                log = vec![0; bpf::BTF_LOG_SIZE];
                 let first = errno;
                 bpf::btf_load(blob, &mut log);
                 errno = first;
