@@ -20,6 +20,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
+use crate::consts;
 use crate::elf::{Elf, SectionIdx};
 use crate::encoding::Encoding;
 use crate::error::{ErrorKind, Result};
@@ -133,6 +134,30 @@ pub struct BtfIds<'d> {
 }
 
 impl<'d> BtfIds<'d> {
+    /// A set with flags, such as kfuncs have, in a section that this file has no contents of: that of the separate debug
+    /// file of a stripped one.
+    ///
+    /// # Errors
+    ///
+    /// If the symbol table is damaged.
+    pub fn set_without_contents(elf: &Elf<'d>) -> Result<Option<&'d [u8]>> {
+        let Some(section) = elf.section_by_name(".BTF_ids") else {
+            return Ok(None);
+        };
+        let header = elf.section(".BTF_ids", section.0)?;
+        if header.size == 0 || header.sh_type != consts::SHT_NOBITS.0 {
+            return Ok(None);
+        }
+        let symbols = elf.symbols()?;
+        let in_section = |sym: &Sym<'_>| sym.section() == Some(section);
+        for sym in symbols.filtered(0..symbols.n_symbols(), in_section) {
+            if let Some(name) = sym?.name.strip_prefix(b"__BTF_ID__set8__") {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
     /// Reads the section and its symbols. `None` if the file has no such section, or no contents for it (a separate
     /// debug file).
     ///

@@ -40,6 +40,8 @@ pub enum DiagKind {
     BadLocation,
     /// A kfunc whose flags in a resolved `.BTF_ids` cannot be told from those of others, taken to have none.
     KfuncFlags,
+    /// A kfunc set in a `.BTF_ids` that the file has no contents of, whose functions get no decl tags.
+    KfuncSet,
 }
 
 impl DiagKind {
@@ -70,6 +72,10 @@ impl fmt::Display for DiagKind {
             Self::OverlappingVariable => "overlaps another variable, left out",
             Self::Skeleton => "split DWARF: types are in another file",
             Self::BadLocation => "location list cannot be read",
+            Self::KfuncSet => {
+                "kfuncs unknown, so that their decl tags are missing (this file has no contents of .BTF_ids, being the \
+                 debug file of a stripped one; encode the file as it was before)"
+            }
             Self::KfuncFlags => {
                 "flags unknown, so that decl tags may be missing (.BTF_ids was resolved against another BTF; encode \
                  the module as it was before resolve_btfids)"

@@ -50,6 +50,13 @@ pub(crate) fn collect(
         return Ok(kfuncs);
     }
     let Some(ids) = BtfIds::read(elf)? else {
+        if let Some(set) = BtfIds::set_without_contents(elf)? {
+            diags.push(Diag {
+                kind: DiagKind::KfuncSet,
+                at: None,
+                name: String::from_utf8_lossy(set).into_owned(),
+            });
+        }
         return Ok(kfuncs);
     };
     let base = base.map(|b| Arc::clone(b.btf()));
