@@ -276,9 +276,14 @@ fn a_read_only_file_or_folder_is_refused() {
 }
 
 /// Another user may not be allowed into the folder that this program is in.
+///
+/// Another process writes it: a descriptor of this one could be inherited by what another test starts just then, and
+/// what is open for writing cannot be executed.
 fn readable_copy_of_this_program(folder: &Path) -> std::path::PathBuf {
     let copy = folder.join("test-program");
-    fs_err::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let mut cp = std::process::Command::new("cp");
+    cp.arg(std::env::current_exe().unwrap()).arg(&copy);
+    assert!(cp.status().unwrap().success());
     fs_err::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).unwrap();
     copy
 }
