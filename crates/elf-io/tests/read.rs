@@ -315,10 +315,13 @@ fn compressed_files_are_told_by_their_magic() {
     let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
     xz.write_all(&plain).unwrap();
     let zst = zstd::encode_all(&plain[..], 1).unwrap();
+    let skipped = [0x5e, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+    let pzstd = [&skipped[..], &zst].concat();
     for (format, bytes) in [
         ("gzip", gzip.finish().unwrap()),
         ("xz", xz.finish().unwrap()),
         ("zstd", zst),
+        ("zstd", pzstd),
     ] {
         // The name says nothing.
         let path = scratch.join("module.ko");
