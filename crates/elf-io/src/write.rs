@@ -1,12 +1,17 @@
-//! Putting a planned file in place of an existing one: temporary file in the same folder, then rename.
+//! Putting a planned file in place of an existing one: temporary file in the same folder, then rename. The temporary file
+//! has no name until it is complete, where the file system can do that, so that whatever ends this process leaves nothing
+//! behind.
 
 use std::fs::{File, FileTimes, Metadata, Permissions};
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fsetxattr};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, XattrFlags, fgetxattr, flistxattr, fsetxattr, linkat,
+};
 
 use crate::elf::Elf;
 use crate::error::{ErrorKind, Result};
@@ -187,30 +192,60 @@ impl Place {
         } else {
             self.mode & 0o777
         };
-        let mut temp = tempfile::Builder::new()
-            .prefix(&prefix)
+        let mut temp = tempfile::Builder::new();
+        temp.prefix(&prefix)
             .suffix(".tmp")
-            .permissions(Permissions::from_mode(mode))
-            .tempfile_in(folder)
-            .map_err(|error| {
-                // Its text names a file that never was.
-                let error = error.kind().into();
-                cannot("create a temporary file beside it", &self.path, error)
-            })?;
-        let out = temp.as_file_mut();
-        let write = || {
-            fill(out)?;
-            if let Some(existing) = &self.existing {
-                existing.give_attributes(out)?;
-            }
-            if sync { out.sync_all() } else { Ok(()) }
+            .permissions(Permissions::from_mode(mode));
+        let write = |out: &mut File| {
+            let write = || {
+                fill(out)?;
+                if let Some(existing) = &self.existing {
+                    existing.give_attributes(out)?;
+                }
+                if sync { out.sync_all() } else { Ok(()) }
+            };
+            write().map_err(|error| cannot("write", &self.path, error))
         };
-        write().map_err(|error| cannot("write", &self.path, error))?;
+        let not_created = |error: io::Error| {
+            // Its text names a file that never was.
+            let error = error.kind().into();
+            cannot("create a temporary file beside it", &self.path, error)
+        };
+        let complete = match unnamed(folder, mode) {
+            Some(mut out) => {
+                write(&mut out)?;
+                let named = temp.make_in(folder, |path| give_name(&out, path));
+                named.map_err(not_created)?.into_temp_path()
+            }
+            None => {
+                let mut temp = temp.tempfile_in(folder).map_err(not_created)?;
+                write(temp.as_file_mut())?;
+                temp.into_temp_path()
+            }
+        };
         // On failure the temporary file is removed with the error.
-        temp.persist(&self.path)
+        complete
+            .persist(&self.path)
             .map_err(|error| cannot("replace it", &self.path, error.error))?;
         Ok(())
     }
+}
+
+/// Where processes find their open files by number.
+const OPEN_FILES: &str = "/proc/self/fd";
+
+/// A file in `folder` that has no name; `None` if the file system has no such files, or they cannot be named later on.
+fn unnamed(folder: &Path, mode: u32) -> Option<File> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = rustix::fs::open(folder, flags, Mode::from_raw_mode(mode)).ok()?;
+    Path::new(OPEN_FILES).exists().then(|| file.into())
+}
+
+/// Gives a file without a name this one, which nothing may have yet.
+fn give_name(file: &File, path: &Path) -> io::Result<()> {
+    let open = format!("{OPEN_FILES}/{}", file.as_raw_fd());
+    linkat(CWD, open, CWD, path, AtFlags::SYMLINK_FOLLOW)?;
+    Ok(())
 }
 
 impl Existing {
@@ -259,5 +294,40 @@ fn cannot(action: &'static str, path: &Path, error: io::Error) -> ErrorKind {
         path: path.to_owned(),
         action,
         error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use test_kit::tool;
+
+    use super::*;
+
+    #[test]
+    fn who_ends_while_writing_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        if unnamed(folder.path(), 0o600).is_none() {
+            return tool::skip("who_ends_while_writing", "a file system with unnamed files");
+        }
+        let names = || {
+            let entries = fs_err::read_dir(folder.path()).unwrap();
+            let name = |entry: io::Result<fs_err::DirEntry>| entry.unwrap().file_name();
+            entries.map(name).collect::<Vec<OsString>>()
+        };
+        let target = folder.path().join("target");
+        for (contents, n_before) in [("new", 0), ("newer", 1)] {
+            let place = Place::of(&target, 0o666).unwrap();
+            let fill = |out: &mut File| {
+                out.write_all(contents.as_bytes())?;
+                // Were this process killed here, that would be all there is.
+                assert_eq!(names().len(), n_before);
+                Ok(())
+            };
+            place.replace(false, fill).unwrap();
+            assert_eq!(names(), ["target"]);
+            assert_eq!(fs_err::read_to_string(&target).unwrap(), contents);
+        }
     }
 }
