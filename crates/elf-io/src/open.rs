@@ -67,14 +67,16 @@ impl FileMap {
 
     /// As [`open`](Self::open), for one of many files of which each is read once: a small one is copied, since that costs
     /// less than to map it, touch its pages and unmap it, which all threads of a process have to wait for. And nothing
-    /// that happens to the file later on matters any more.
+    /// that happens to the file later on matters any more. The first file of a thread is mapped all the same: the memory
+    /// for a copy is only there for the next one.
     ///
     /// # Errors
     ///
     /// As [`open`](Self::open).
     pub fn open_briefly(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::of(&fs_err::File::open(path)?, path, SMALL)
+        let small = if HAD_ONE.replace(true) { SMALL } else { 0 };
+        Self::of(&fs_err::File::open(path)?, path, small)
     }
 
     pub(crate) fn of_file(file: &fs_err::File, path: &Path) -> Result<Self> {
@@ -189,7 +191,9 @@ struct Small {
 }
 
 thread_local! {
-    /// Memory for the next [`Small`] of a thread.
+    /// Whether the thread has opened a file briefly.
+    static HAD_ONE: Cell<bool> = const { Cell::new(false) };
+    /// Memory for its next [`Small`].
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 

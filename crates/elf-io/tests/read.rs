@@ -364,8 +364,8 @@ fn small_files_that_are_read_share_nothing_but_memory() {
     let (long, short) = (file("long", &[1; 5000]), file("short", &[2; 70]));
     let (large, gone) = (file("large", &vec![3; 2 << 20]), file("gone", b""));
     let open = |path| FileMap::open_briefly(path).unwrap();
-    // One after the other, in memory that held more than they have.
-    for path in [&long, &short, &gone, &large, &short] {
+    // One after the other, the first mapped, the others in memory that held more than they have.
+    for path in [&large, &long, &short, &gone, &large, &short] {
         assert!(
             open(path).bytes() == fs_err::read(path).unwrap(),
             "{path:?}"
