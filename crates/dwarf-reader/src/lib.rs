@@ -29,8 +29,8 @@ pub use error::{At, Error, ErrorKind, Result};
 pub use location::{Fact, Ranges, locations};
 pub use unit::{MAX_HEADER, UnitHeader, UnitKind, unit_headers};
 pub use walk::{
-    DeclTag, Enumerator, Func, FuncParam, Loc, Member, Outside, ProtoParam, Root, Stray, TagTarget,
-    TypeDie, TypeRef, Unit, Var,
+    DeclTag, Enumerator, Func, FuncParam, Loc, Member, ProtoParam, Root, Stray, TagTarget, TypeDie,
+    TypeRef, Unit, Var,
 };
 
 /// The debug sections of one file, decompressed. Empty where absent.

@@ -11,6 +11,8 @@
 //! on stacks while the DIE is open and moved when it closes, so that nested types (C++, function bodies) do not
 //! interleave with the items of the type around them.
 
+use std::ops::RangeInclusive;
+
 use gimli::constants as c;
 
 use crate::abbrev::{
@@ -313,29 +315,8 @@ struct Met {
     /// Of the units' type units, with the offsets of their types; sorted.
     signatures: Vec<(u64, u32)>,
     short: ShortStrings,
-    /// References into other units, where those are wanted and nothing else.
-    outside: Option<Outside>,
-}
-
-/// Between which offsets of `.debug_info` the references of a unit into others lead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outside {
-    /// The lowest.
-    pub first: u64,
-    /// The highest, which is lower than the lowest if there are none.
-    pub last: u64,
-}
-
-impl Outside {
-    const NOWHERE: Self = Self {
-        first: u64::MAX,
-        last: 0,
-    };
-
-    fn add(&mut self, off: u64) {
-        self.first = self.first.min(off);
-        self.last = self.last.max(off);
-    }
+    /// Between which offsets of `.debug_info` references into other units lead, where that is wanted and nothing else.
+    outside: Option<RangeInclusive<u64>>,
 }
 
 /// A reference to a type that leads to no type; see [`Unit::strays`].
@@ -598,8 +579,8 @@ impl Unit {
         }
     }
 
-    /// Where the references of a unit into other units lead: with which of them it has to be read. What else it says is
-    /// forgotten.
+    /// Between which offsets of `.debug_info` the references of a unit into other units lead: with which of them it has to
+    /// be read. Empty if there are none. What else the unit says is forgotten.
     ///
     /// # Errors
     /// As [`read`](Self::read); [`ErrorKind::NeedsMerge`] if it refers to others by more than offsets.
@@ -609,12 +590,13 @@ impl Unit {
         header: UnitHeader,
         relocate: &mut R,
         keep: &dyn Fn(&Root<'_>) -> bool,
-    ) -> Result<Outside> {
-        self.met.outside = Some(Outside::NOWHERE);
+    ) -> Result<RangeInclusive<u64>> {
+        let nowhere = RangeInclusive::new(u64::MAX, 0);
+        self.met.outside = Some(nowhere.clone());
         let read = self.read(sections, &[header], relocate, keep);
         let outside = self.met.outside.take();
         self.clear();
-        read.map(|()| outside.unwrap_or(Outside::NOWHERE))
+        read.map(|()| outside.unwrap_or(nowhere))
     }
 
     fn clear(&mut self) {
@@ -2299,7 +2281,7 @@ impl<'d> Context<'d> {
                     let Some(outside) = &mut met.outside else {
                         return Err(ErrorKind::NeedsMerge);
                     };
-                    outside.add(off);
+                    *outside = off.min(*outside.start())..=off.max(*outside.end());
                     return Ok(None);
                 }
                 // Units of .debug_types are shifted behind .debug_info; a ref_addr means the latter.

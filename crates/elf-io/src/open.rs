@@ -37,8 +37,8 @@ enum Backing {
 
 /// The bytes of one input file.
 ///
-/// Files are mapped, unless they are small and [`open_briefly`](Self::open_briefly) read them; pipes are read to their end. Compressed files, recognised by their magic and not by their name, are decompressed into
-/// memory.
+/// Files are mapped, unless they are small and [`open_briefly`](Self::open_briefly) read them; pipes are read to their
+/// end. Compressed files, recognised by their magic and not by their name, are decompressed into memory.
 ///
 /// # Concurrent changes
 ///

@@ -49,9 +49,9 @@ pub struct WriteReport {
 ///
 /// The target is replaced as a whole or not at all: the new file is written without a name, or where that cannot be had
 /// under a temporary one in the same folder, and then renamed. On any error the target is as it was and the temporary
-/// file is gone. A target that is a symbolic
-/// link stays one, and the file that it points to is replaced. Mode, owner and extended attributes are those of the
-/// target, or of the input if there is no target yet. Other hard links to the target keep the old contents.
+/// file is gone. A target that is a symbolic link stays one, and the file that it points to is replaced. Mode, owner and
+/// extended attributes are those of the target, or of the input if there is no target yet. Other hard links to the target
+/// keep the old contents.
 ///
 /// If a target already has the wanted contents, only its modification time changes, as `make` expects of a recipe.
 ///

@@ -338,8 +338,8 @@ impl<'f> File<'f> {
             let outside = unit.outside(self.sections, *header, relocate, &keep).ok();
             let at = |off: u64| headers.partition_point(|h| h.off <= off).saturating_sub(1);
             outside
-                .filter(|o| o.first <= o.last)
-                .map(|o| (at(o.first), at(o.last)))
+                .filter(|outside| !outside.is_empty())
+                .map(|outside| (at(*outside.start()), at(*outside.end())))
         };
         let reader = || (Unit::default(), relocator());
         let outside: Vec<_> = (headers.par_iter()).map_init(reader, outside).collect();

@@ -169,9 +169,7 @@ pub(crate) fn taint(
             }
             Item::Store(i) => users.of_store(i, |p| reach(store, p, &mut taint, &mut work)),
             Item::Base(id) => {
-                if users.of_base.contains(id) {
-                    users.of_other(NodeId::base(id), |p| reach(store, p, &mut taint, &mut work));
-                }
+                users.of_other(NodeId::base(id), |p| reach(store, p, &mut taint, &mut work));
                 if let Some(base) = base {
                     base.users_of(id, |id| {
                         reach_base(base, id, mentioned, &mut taint, &mut work)
@@ -353,6 +351,11 @@ impl Users {
     }
 
     fn of_other(&self, node: NodeId, mut f: impl FnMut(u32)) {
+        if let Place::Base(id) = node.place()
+            && !self.of_base.contains(id)
+        {
+            return;
+        }
         let from = self.others.partition_point(|o| o.0 < node.raw());
         for &(_, u) in self.others[from..].iter().take_while(|o| o.0 == node.raw()) {
             f(u);
