@@ -189,9 +189,7 @@ impl BaseIndex {
                 let id = id as u32;
                 let info = self.level.shapes.info(node.shape);
                 let name = names.entry(info.name).or_default();
-                if name.first == 0 {
-                    name.first = id;
-                }
+                name.newest = id;
                 if info.is_enum_fwd() {
                     name.fwds.push(id);
                 }

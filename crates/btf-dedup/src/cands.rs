@@ -1,5 +1,8 @@
-//! Canonical types by shape, oldest first: the candidates that a type of the
+//! Canonical types by shape, newest first: the candidates that a type of the
 //! same shape is compared with.
+//!
+//! The order matters where several would do, because the type at hand only
+//! declares what they define in different ways. libbpf finds the newest first.
 //!
 //! Mostly there are one or two, but some shapes are shared by hundreds of types
 //! that differ in what they refer to (the kernel has 800 of a struct of one
@@ -18,9 +21,8 @@ const LONG: u32 = 8;
 /// shape and signature.
 #[derive(Clone, Copy, Debug, Default)]
 struct Chain {
-    /// 0 for an empty chain.
+    /// The newest; 0 for an empty chain.
     first: u32,
-    last: u32,
     /// Number of types, up to [`LONG`]: then the chain is given up for those
     /// by signature.
     len: u32,
@@ -33,7 +35,7 @@ struct Signed {
     chain: Chain,
 }
 
-/// Chains of candidates, in the order they were added.
+/// Chains of candidates, each in the reverse of the order they were added.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cands {
     /// By serial number of the shape.
@@ -61,19 +63,23 @@ impl Cands {
         }
     }
 
-    /// Appends `id` to the candidates of its shape.
+    /// Puts `id` before the candidates of its shape.
     pub(crate) fn add(&mut self, g: &Graph<'_>, id: u32) {
         let shape = g.shape(id);
         let chain = &mut self.chains[shape.serial()];
         if chain.len < LONG {
-            append(&mut self.next, self.start, chain, id);
+            prepend(&mut self.next, self.start, chain, id);
             chain.len += 1;
             if chain.len == LONG {
-                let mut member = chain.first;
-                while member != 0 {
-                    let next = self.next[(member - self.start) as usize];
+                let mut members = vec![chain.first];
+                while let Some(&id) = members.last()
+                    && id != 0
+                {
+                    members.push(self.next(id));
+                }
+                // The last one is no type but the end of the chain.
+                for &member in members.iter().rev().skip(1) {
                     self.add_signed(g, shape, member);
-                    member = next;
                 }
             }
         } else {
@@ -95,10 +101,10 @@ impl Cands {
                 signature,
                 chain: Chain::default(),
             });
-        append(&mut self.next, self.start, &mut signed.into_mut().chain, id);
+        prepend(&mut self.next, self.start, &mut signed.into_mut().chain, id);
     }
 
-    /// The oldest candidate for `id`, a type of `g` with this shape; 0 if there
+    /// The newest candidate for `id`, a type of `g` with this shape; 0 if there
     /// is none.
     pub(crate) fn first(&self, g: &Graph<'_>, shape: Shape, id: u32) -> u32 {
         match self.chains.get(shape.serial()) {
@@ -113,7 +119,7 @@ impl Cands {
         }
     }
 
-    /// The oldest type of a shape whose types are all equal.
+    /// The type of a shape whose types are all equal.
     pub(crate) fn only(&self, shape: Shape) -> u32 {
         self.chains
             .get(shape.serial())
@@ -132,14 +138,9 @@ impl Cands {
     }
 }
 
-fn append(next: &mut [u32], start: u32, chain: &mut Chain, id: u32) {
-    if chain.first == 0 {
-        chain.first = id;
-    } else {
-        next[(chain.last - start) as usize] = id;
-    }
-    chain.last = id;
-    next[(id - start) as usize] = 0;
+fn prepend(next: &mut [u32], start: u32, chain: &mut Chain, id: u32) {
+    next[(id - start) as usize] = chain.first;
+    chain.first = id;
 }
 
 /// How many references in a row a signature follows.

@@ -1,7 +1,7 @@
 //! Pass over STRUCT, UNION and TYPEDEF, the kinds through which C and Go form
 //! cycles.
 //!
-//! A type is compared as a graph with the canonical types of its shape, oldest
+//! A type is compared as a graph with the canonical types of its shape, newest
 //! first, and mapped to the first that is equivalent. A comparison settles
 //! most of the types that its graph contains on the way, so each CU costs a
 //! few long walks rather than one per type.

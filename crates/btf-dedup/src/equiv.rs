@@ -182,13 +182,15 @@ impl Equiv {
         }
         // A declaration of the canonical graph is followed to its definition;
         // one of the candidate graph is not, as in the candidate's own CU a
-        // declaration is only left where the definition is absent. Other types
-        // are followed within the split BTF only, where nothing is lost: what
-        // stands for them in the base may know less.
-        let follow = if g.shape(b).is_fwd() {
+        // declaration is only left where the definition is absent. That of an
+        // enum is not followed either: any definition of its name fits. Other
+        // types are followed within the split BTF only, where nothing is lost:
+        // what stands for them in the base may know less.
+        let shape = g.shape(b);
+        let follow = if shape.is_fwd() {
             !g.shape(resolved).is_fwd()
         } else {
-            g.is_own(resolved)
+            g.is_own(resolved) && !(shape.is_enum() && g.info(shape).is_enum_fwd())
         };
         let b = if follow { resolved } else { b };
         let (shape_a, shape_b) = (g.shape(a), g.shape(b));

@@ -44,7 +44,7 @@
 //! the base has, whatever cycles they form ([`duplicates`] is an independent
 //! check of that).
 //!
-//! The result does not depend on hash values: candidates are tried oldest
+//! The result does not depend on hash values: candidates are tried newest
 //! first, the oldest of several equal types stays, and types keep their order.
 //! Deduplicating a result again changes nothing.
 //!

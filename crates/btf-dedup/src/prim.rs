@@ -1,7 +1,7 @@
 //! Pass over the types that refer to no other: INT, FLOAT, FWD, ENUM, ENUM64.
 //!
 //! Equal means equal in shape. An enum without enumerators declares any enum
-//! of its name, ENUM or ENUM64: it is mapped to the oldest such candidate, and
+//! of its name, ENUM or ENUM64: it is mapped to the newest such candidate, and
 //! a full enum met later takes over the declarations before it, those of the
 //! base included as far as own types refer to them.
 //!
@@ -15,8 +15,8 @@ use crate::shape::Shape;
 /// Enums of one name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EnumName {
-    /// The oldest canonical one.
-    pub(crate) first: u32,
+    /// The newest canonical one.
+    pub(crate) newest: u32,
     /// Canonical declarations, in id order.
     pub(crate) fwds: Vec<u32>,
 }
@@ -66,26 +66,19 @@ impl Graph<'_> {
         let base = self.base.enum_names().get(&info.name);
         let own = names.get(&info.name);
         if is_fwd {
-            let oldest = [base, own].into_iter().flatten().map(|n| n.first).next();
-            if let Some(oldest) = oldest {
-                return oldest;
+            if let Some(name) = own.or(base) {
+                return name.newest;
             }
-        } else {
-            let fwds = [base, own]
-                .into_iter()
-                .flatten()
-                .flat_map(|n| n.fwds.iter().copied())
-                .take_while(|&fwd| equal == 0 || fwd < equal)
-                .collect::<Vec<_>>();
+        } else if equal == 0 {
+            let names = [base, own].into_iter().flatten();
+            let fwds: Vec<u32> = names.flat_map(|n| n.fwds.iter().copied()).collect();
             for fwd in fwds {
                 self.set_canon(fwd, id);
             }
         }
         if equal == 0 {
-            let name = names.entry(info.name).or_insert(EnumName {
-                first: id,
-                fwds: Vec::new(),
-            });
+            let name = names.entry(info.name).or_default();
+            name.newest = id;
             if is_fwd {
                 name.fwds.push(id);
             }

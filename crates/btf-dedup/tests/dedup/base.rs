@@ -229,6 +229,53 @@ fn enum_declarations_take_the_enum_whatever_its_kind() {
     );
 }
 
+/// `struct s { enum e *e; }` of one CU.
+fn user_of_an_enum(first: u32, values: &str) -> String {
+    let [e, ptr, s] = [first, first + 1, first + 2];
+    format!(
+        "[{e}] ENUM e 4 {values}
+         [{ptr}] PTR {e}
+         [{s}] STRUCT s 8 e:{ptr}@0\n"
+    )
+}
+
+#[test]
+fn an_enum_declared_where_its_user_is_first_seen_fits_each_definition() {
+    let [declared, two, three] = ["", "a=1 b=2", "a=1 b=2 c=3"];
+    check(
+        &(user_of_an_enum(1, declared) + &user_of_an_enum(4, two) + &user_of_an_enum(7, three)),
+        "[1] PTR 5
+         [2] STRUCT s 8 e:1@0
+         [3] ENUM e 4 a=1 b=2
+         [4] PTR 3
+         [5] ENUM e 4 a=1 b=2 c=3",
+    );
+    // Where it is defined, its user is another one for each definition.
+    let differ = user_of_an_enum(1, two) + &user_of_an_enum(4, three);
+    check(&(differ.clone() + &user_of_an_enum(7, declared)), &differ);
+}
+
+#[test]
+fn of_several_definitions_a_declaration_takes_the_newest() {
+    let user_of_a_struct = |first: u32, size: u32| {
+        let [x, ptr, s] = [first, first + 1, first + 2];
+        format!(
+            "[{x}] STRUCT x {size}
+             [{ptr}] PTR {x}
+             [{s}] STRUCT s 8 x:{ptr}@0\n"
+        )
+    };
+    let defined = user_of_a_struct(1, 4) + &user_of_a_struct(4, 8);
+    check(
+        &(defined.clone()
+            + "[7] FWD x struct
+               [8] PTR 7
+               [9] STRUCT s 8 x:8@0
+               [10] TYPEDEF t 9"),
+        &(defined + "[7] TYPEDEF t 6"),
+    );
+}
+
 #[test]
 fn enums_differ_by_kind_size_and_sign() {
     let unchanged = "[1] ENUM e1 4 v1=1
