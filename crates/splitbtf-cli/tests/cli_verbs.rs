@@ -749,6 +749,16 @@ fn explain_tells_why_a_function_is_missing_and_a_type_is_not_shared() {
         .quiet_success()
         .stdout;
     assert!(told.starts_with("int: in the base as ["), "{told}");
+    // Two CUs of the module mean different things by it.
+    let told = kernel
+        .splitbtf("explain -B vmlinux mod/conflicts.ko state")
+        .quiet_success()
+        .stdout;
+    let difference = "struct state: size 8 in [";
+    assert!(
+        told.contains(" of the file\n    ") && told.contains(difference),
+        "{told}"
+    );
     let complaint = kernel
         .splitbtf("explain -B vmlinux mod/conflicts.ko no_such_thing")
         .one_complaint(1);

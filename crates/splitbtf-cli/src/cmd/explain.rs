@@ -100,8 +100,14 @@ impl Subject<'_> {
         }
         let (base, own): (Vec<TypeId>, Vec<TypeId>) =
             ids.into_iter().partition(|&id| id < self.btf.start_id());
-        for &id in &own {
+        for (n, &id) in own.iter().enumerate() {
             self.own(&mut text, id, &base);
+            let same_kind = |other: &&TypeId| self.kind(**other) == self.kind(id);
+            if let Some(&first) = own[..n].iter().find(same_kind) {
+                self.differ(&mut text, [id, first], "the file", |id| {
+                    format!("[{}]", id.0)
+                });
+            }
         }
         if own.is_empty() {
             for id in base {
@@ -151,19 +157,41 @@ impl Subject<'_> {
             return;
         }
         for id in alike {
-            let _ = writeln!(
-                text,
-                "{what}: [{}] is not the [{}] of the base",
-                own.0, id.0
-            );
-            let line = match btf_dedup::explain(self.btf, own, id) {
-                Some(found) => difference::in_words(self.btf, &found, ["the file", "the base"]),
-                None => "no difference: the types are the same, and one of them is a duplicate; \
-                     please report this"
-                    .to_owned(),
-            };
-            let _ = writeln!(text, "    {line}");
+            self.differ(text, [own, id], "the base", |id| {
+                let of_base = id < self.btf.start_id();
+                let side = if of_base { "the base" } else { "the file" };
+                side.to_owned()
+            });
         }
+    }
+
+    /// Why the first type is not the second one, which is `whose`. `side` says of either where it is.
+    fn differ(
+        &self,
+        text: &mut String,
+        ids: [TypeId; 2],
+        whose: &str,
+        side: impl Fn(TypeId) -> String,
+    ) {
+        let what = self.describe(ids[0]);
+        let [own, other] = ids;
+        let (own_no, other_no) = (own.0, other.0);
+        let _ = writeln!(
+            text,
+            "{what}: [{own_no}] is not the [{other_no}] of {whose}"
+        );
+        let line = match btf_dedup::explain(self.btf, own, other) {
+            Some(found) => {
+                let sides = ids.map(side);
+                difference::in_words(self.btf, &found, sides.each_ref().map(String::as_str))
+            }
+            None => {
+                "no difference: the types are the same, and one of them is a duplicate; please \
+                 report this"
+                    .to_owned()
+            }
+        };
+        let _ = writeln!(text, "    {line}");
     }
 
     fn kind(&self, id: TypeId) -> Kind {
