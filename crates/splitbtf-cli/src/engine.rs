@@ -1,12 +1,13 @@
 //! The library, as the verbs use it: one file in, one result written.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
-use btf_builder::{Btf, EmitOpts, Endian, Kind};
+use btf_builder::{Btf, EmitOpts, Endian, Kind, TypeId};
 use btf_file::Fault;
 use dwarf_reader::ErrorKind as DwarfErrorKind;
 use elf_io::WriteOptions;
@@ -253,10 +254,14 @@ fn require_dwarf(path: &Path, encoded: &Encoded) -> anyhow::Result<()> {
 ///
 /// Nothing in either file ties them together. But every module has a `struct module` and so
 /// does every kernel, and it leads to much of the kernel's types: those of one build are the
-/// same, so that the split BTF has none of its own. If it has one, the base is of another
-/// build, which is returned as a warning; and if the sizes differ, the module cannot be
-/// loaded there at all (the kernel compares them, `kernel/module/main.c`, `setup_load_info`),
-/// and its BTF would be of no use but to hide that a file was mistaken.
+/// same, so that what the split BTF has of its own refers to the base's. If it has a `struct module`
+/// instead, the base is of another build, which is returned as a warning; and if the sizes differ,
+/// the module cannot be loaded there at all (the kernel compares them, `kernel/module/main.c`,
+/// `setup_load_info`), and its BTF would be of no use but to hide that a file was mistaken.
+///
+/// Having both says nothing of that kind: one source file of a driver calls something else by a
+/// name that the kernel has (`struct sched_class` in cxgb4), and with that its `struct module` is
+/// not the others' any more.
 fn check_kernel(path: &Path, btf: &Btf) -> anyhow::Result<Option<String>> {
     let is_module =
         |ty: &btf_builder::Type<'_>| ty.kind() == Kind::Struct && ty.name() == b"module";
@@ -269,6 +274,9 @@ fn check_kernel(path: &Path, btf: &Btf) -> anyhow::Result<Option<String>> {
     let Some(theirs) = base.all_types().find(is_module) else {
         return Ok(None);
     };
+    if leads_to(btf, theirs.id()) {
+        return Ok(None);
+    }
     if own.size() != theirs.size() {
         bail!(
             "{}: built for another kernel than the base: its struct module has {} bytes, that \
@@ -283,6 +291,25 @@ fn check_kernel(path: &Path, btf: &Btf) -> anyhow::Result<Option<String>> {
          or encoded with other features (`splitbtf explain` shows the difference)"
             .to_owned(),
     ))
+}
+
+/// Whether own types refer to `wanted`, at once or through others. Linear in the number of types that are met.
+fn leads_to(btf: &Btf, wanted: TypeId) -> bool {
+    let mut met = HashSet::new();
+    let mut left: Vec<TypeId> = btf.own_types().map(|ty| ty.id()).collect();
+    while let Some(id) = left.pop() {
+        if id == wanted {
+            return true;
+        }
+        if let Some(ty) = btf.ty(id) {
+            ty.for_each_ref(|id| {
+                if id < btf.start_id() && met.insert(id) {
+                    left.push(id);
+                }
+            });
+        }
+    }
+    false
 }
 
 /// Encodes one file and writes the result.
@@ -498,4 +525,38 @@ pub(crate) fn is_not_elf(error: &splitbtf::Error) -> bool {
 
 fn is_empty(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|meta| meta.len() == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What [`check_kernel`] says of a split BTF with a `struct module` of this size, on a base that has one of 64 bytes
+    /// in `struct device`; if `both`, it refers to that as well.
+    fn check(size: u32, both: bool) -> anyhow::Result<Option<String>> {
+        let mut base = Btf::new_empty(Endian::NATIVE);
+        let module = base.add_struct("module", 64).unwrap();
+        let owner = base.add_ptr(module).unwrap();
+        let device = base.add_typedef("device", owner).unwrap();
+        let mut split = Btf::new_split(Arc::new(base));
+        let own = split.add_struct("module", size).unwrap();
+        let used = if both { device } else { own };
+        split.add_ptr(used).unwrap();
+        check_kernel(Path::new("driver.ko"), &split)
+    }
+
+    #[test]
+    fn a_base_of_another_build_is_told_by_struct_module() {
+        let warning = check(64, false).unwrap().unwrap();
+        assert!(warning.contains("another build"), "{warning}");
+        let error = check(72, false).unwrap_err().to_string();
+        let built = "driver.ko: built for another kernel than the base: its struct module has 72";
+        assert!(error.starts_with(built), "{error}");
+    }
+
+    #[test]
+    fn a_struct_module_beside_the_bases_says_nothing_about_the_base() {
+        assert_eq!(check(64, true).unwrap(), None);
+        assert_eq!(check(72, true).unwrap(), None);
+    }
 }
