@@ -2,7 +2,8 @@
 //! same shape is compared with.
 //!
 //! The order matters where several would do, because the type at hand only
-//! declares what they define in different ways. libbpf finds the newest first.
+//! declares what they define in different ways. libbpf finds the newest first,
+//! as long as its hash table does not grow.
 //!
 //! Mostly there are one or two, but some shapes are shared by hundreds of types
 //! that differ in what they refer to (the kernel has 800 of a struct of one
