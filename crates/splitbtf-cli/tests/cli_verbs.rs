@@ -530,6 +530,25 @@ fn likely_mistakes_of_dump_are_named() {
     }
 }
 
+/// As `make M=...` leaves a module outside of the kernel's tree.
+#[test]
+fn diff_asks_for_no_base_where_modules_bring_a_distilled_one() {
+    let kernel = kernel_with_base();
+    fs::create_dir(kernel.path("far")).unwrap();
+    for (at, module) in ["a.ko", "b.ko"].into_iter().zip(["arrays.ko", "enums.ko"]) {
+        kernel.write(&format!("far/{at}"), &kernel.read(&format!("mod/{module}")));
+        kernel
+            .splitbtf(&format!(
+                "encode -B vmlinux --features +distilled_base far/{at}"
+            ))
+            .success();
+    }
+    fs::remove_file(kernel.path("vmlinux")).unwrap();
+    kernel.splitbtf("diff far/a.ko far/a.ko").quiet_success();
+    let outcome = kernel.splitbtf("diff far/a.ko far/b.ko");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), ""));
+}
+
 #[test]
 fn diff_exits_as_diff_does() {
     let kernel = kernel_with_base();

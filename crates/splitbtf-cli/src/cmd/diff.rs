@@ -87,10 +87,12 @@ fn bases(args: &DiffArgs) -> anyhow::Result<[Option<Arc<Btf>>; 2]> {
     Ok([base_a, base_b])
 }
 
-/// The base of the first split BTF of a side; `None` if there is no such BTF. What cannot be
-/// read is left to the comparison to complain of.
+/// The base of the first split BTF of a side that does not bring one; `None` if there is no such
+/// BTF. What cannot be read is left to the comparison to complain of.
 fn find(side: &Path) -> anyhow::Result<Option<PathBuf>> {
-    let is_split = |path: &Path| BtfFile::read(path).is_ok_and(|bytes| bytes.is_split());
+    let needs_base = |path: &Path| {
+        BtfFile::read(path).is_ok_and(|file| file.is_split() && file.distilled.is_none())
+    };
     let first = if side.is_dir() {
         let files = std::fs::read_dir(side).with_context(|| side.display().to_string())?;
         let mut files: Vec<_> = files.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -102,9 +104,9 @@ fn find(side: &Path) -> anyhow::Result<Option<PathBuf>> {
         );
         files
             .into_iter()
-            .find(|path| path.is_file() && is_split(path))
+            .find(|path| path.is_file() && needs_base(path))
     } else {
-        is_split(side).then(|| side.to_owned())
+        needs_base(side).then(|| side.to_owned())
     };
     match first {
         Some(path) => Ok(Some(
