@@ -4,8 +4,9 @@
 //! with our BTF, and is `/sys/kernel/btf/<module>` what we wrote? The kernel
 //! does not resolve references of its own BTF, so it is asked a second time,
 //! with base and modules together as if a program had brought them. Modules
-//! that are broken on purpose show that it would have said no, and a BPF
-//! program on a function of a module that the BTF is of use.
+//! that are broken on purpose show that it would have said no; a BPF program on
+//! a function of a module and one that calls a function of a module show that
+//! the BTF is of use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -40,6 +41,11 @@ const MAX_BLOB: usize = 16 << 20;
 const TRACED: [&str; 3] = ["tun", "tun_chr_open", "/dev/net/tun"];
 /// How the file is opened: `O_RDWR | O_NONBLOCK`.
 const TRACED_FLAGS: u64 = 0o4002;
+/// The kfunc that another BPF program calls there: its module, and what returns
+/// the id of a process.
+const CALLED: [&str; 2] = ["external", "external_pid"];
+/// The process that opens the file.
+const INIT_PID: u64 = 1;
 
 /// Boot a kernel in an emulator with all its modules encoded by us.
 ///
@@ -113,8 +119,9 @@ struct Summary {
     /// Modules that our own checks refuse.
     verify_refuses: Vec<String>,
     broken: Vec<Broken>,
-    traced: Option<String>,
-    traced_ok: bool,
+    /// What became of the programs.
+    programs: Vec<String>,
+    programs_ok: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -480,11 +487,23 @@ fn boot(subject: &Subject, scratch: &Path) -> Result<Summary> {
     }
     let [module, function, file] = TRACED.map(str::to_owned);
     let traces = modules.by_name.contains_key(&module);
+    let [provider, kfunc] = CALLED.map(str::to_owned);
+    let calls = traces && modules.by_name.contains_key(&provider);
     if traces {
         let step = Step::Trace {
+            module: module.clone(),
+            function: function.clone(),
+            file: file.clone(),
+        };
+        add(&mut image, step);
+    }
+    if calls {
+        let step = Step::Call {
             module,
             function,
             file,
+            provider,
+            kfunc,
         };
         add(&mut image, step);
     }
@@ -551,6 +570,9 @@ fn boot(subject: &Subject, scratch: &Path) -> Result<Summary> {
     if traces {
         summary.trace(&report)?;
     }
+    if calls {
+        summary.call(&report)?;
+    }
     Ok(summary)
 }
 
@@ -590,8 +612,8 @@ impl Summary {
             refused: Vec::new(),
             verify_refuses: Vec::new(),
             broken: Vec::new(),
-            traced: None,
-            traced_ok: true,
+            programs: Vec::new(),
+            programs_ok: true,
         }
     }
 
@@ -613,14 +635,31 @@ impl Summary {
             .traced
             .get(&step)
             .with_context(|| format!("{step}: not in the machine's report"))?;
-        self.traced_ok =
-            traced.errno == 0 && traced.runs == 1 && traced.flags & TRACED_FLAGS == TRACED_FLAGS;
-        self.traced = Some(match traced.errno {
+        self.programs_ok &=
+            traced.errno == 0 && traced.runs == 1 && traced.value & TRACED_FLAGS == TRACED_FLAGS;
+        self.programs.push(match traced.errno {
             0 => format!(
                 "fentry/{step} ran {} time(s), saw f_flags {:#o}",
-                traced.runs, traced.flags
+                traced.runs, traced.value
             ),
             errno => format!("fentry/{step}: errno {errno}, {}", traced.line),
+        });
+        Ok(())
+    }
+
+    fn call(&mut self, report: &Report) -> Result<()> {
+        let step = format!("{}:{}", CALLED[0], CALLED[1]);
+        let called = report
+            .called
+            .get(&step)
+            .with_context(|| format!("{step}: not in the machine's report"))?;
+        self.programs_ok &= called.errno == 0 && called.runs == 1 && called.value == INIT_PID;
+        self.programs.push(match called.errno {
+            0 => format!(
+                "kfunc {step} called {} time(s), returned {}",
+                called.runs, called.value
+            ),
+            errno => format!("kfunc {step}: errno {errno}, {}", called.line),
         });
         Ok(())
     }
@@ -639,7 +678,7 @@ impl Summary {
             && self.refused.is_empty()
             && self.verify_refuses.is_empty()
             && self.broken.iter().all(|broken| broken.refused)
-            && self.traced_ok
+            && self.programs_ok
     }
 
     fn text(&self) -> String {
@@ -699,8 +738,8 @@ impl Summary {
                 broken.what, broken.log
             ));
         }
-        if let Some(traced) = &self.traced {
-            text.push_str(&format!("{traced}\n"));
+        for program in &self.programs {
+            text.push_str(&format!("{program}\n"));
         }
         text
     }

@@ -191,12 +191,15 @@ pub(crate) fn array_element<const N: usize>(map: &OwnedFd) -> io::Result<[u64; N
 }
 
 /// Loads a program that is to run at the entry of function `func_id` of the
-/// BTF `btf`. The verifier's log is left in `log`.
+/// BTF `btf`. Its calls of kfuncs tell by an index in `fds` whose BTF they mean;
+/// index 0 is the kernel's own, whatever stands there. The verifier's log is
+/// left in `log`.
 #[expect(unsafe_code, reason = "bpf")]
 pub(crate) fn load_fentry(
     insns: &[u64],
     func_id: u32,
     btf: &OwnedFd,
+    fds: &[libc::c_int],
     log: &mut [u8],
 ) -> io::Result<OwnedFd> {
     #[repr(C)]
@@ -223,7 +226,8 @@ pub(crate) fn load_fentry(
         line_info_cnt: u32,
         attach_btf_id: u32,
         attach_btf_obj_fd: u32,
-        padding: u32,
+        core_relo_cnt: u32,
+        fd_array: u64,
     }
     let license = *b"GPL\0";
     let mut attr = Attr {
@@ -237,10 +241,12 @@ pub(crate) fn load_fentry(
         expected_attach_type: TRACE_FENTRY,
         attach_btf_id: func_id,
         attach_btf_obj_fd: btf.as_raw_fd() as u32,
+        fd_array: address(fds),
         ..Attr::default()
     };
-    // SAFETY: instructions, license and log outlive the call; the first and
-    // the last are as long as stated, the license ends in NUL.
+    // SAFETY: instructions, license, descriptors and log outlive the call; the
+    // first and the last are as long as stated, the license ends in NUL, and
+    // of the descriptors only those that the instructions name are read.
     unsafe { bpf(PROG_LOAD, &mut attr) }.map(owned)
 }
 

@@ -19,7 +19,7 @@ mod linux {
     use std::os::unix::fs::OpenOptionsExt;
     use std::ptr;
 
-    use boot_init::{KernelModule, Step, is_relocated};
+    use boot_init::{KernelModule, Step, Traced, is_relocated};
 
     use crate::{bpf, trace};
 
@@ -108,12 +108,26 @@ mod linux {
                     file,
                 } => {
                     let seen = trace::trace(module, function, file);
-                    self.say(&format!(
-                        "trace {module}:{function} {} {} {:x} {}",
-                        seen.errno, seen.runs, seen.flags, seen.line
-                    ))
+                    self.say_traced(&format!("trace {module}:{function}"), &seen)
+                }
+                Step::Call {
+                    module,
+                    function,
+                    file,
+                    provider,
+                    kfunc,
+                } => {
+                    let seen = trace::call(module, function, file, [provider, kfunc]);
+                    self.say_traced(&format!("call {provider}:{kfunc}"), &seen)
                 }
             }
+        }
+
+        fn say_traced(&mut self, step: &str, seen: &Traced) -> io::Result<()> {
+            self.say(&format!(
+                "{step} {} {} {:x} {}",
+                seen.errno, seen.runs, seen.value, seen.line
+            ))
         }
 
         /// The kernel's own BTF.

@@ -55,6 +55,20 @@ pub enum Step {
         /// What to open.
         file: String,
     },
+    /// As [`Step::Trace`], with a program that calls a kfunc of another module
+    /// with the current task and keeps what it returns.
+    Call {
+        /// The module whose function is attached to.
+        module: String,
+        /// A function that runs when the file is opened.
+        function: String,
+        /// What to open.
+        file: String,
+        /// The module of the kfunc.
+        provider: String,
+        /// The kfunc, which takes a `struct task_struct *`.
+        kfunc: String,
+    },
 }
 
 impl fmt::Display for Step {
@@ -70,6 +84,13 @@ impl fmt::Display for Step {
                 function,
                 file,
             } => write!(f, "trace {module} {function} {file}"),
+            Self::Call {
+                module,
+                function,
+                file,
+                provider,
+                kfunc,
+            } => write!(f, "call {module} {function} {file} {provider} {kfunc}"),
         }
     }
 }
@@ -106,6 +127,13 @@ impl Step {
                 function: owned(2)?,
                 file: owned(3)?,
             }),
+            "call" => Some(Self::Call {
+                module: owned(1)?,
+                function: owned(2)?,
+                file: owned(3)?,
+                provider: owned(4)?,
+                kfunc: owned(5)?,
+            }),
             _ => None,
         }
     }
@@ -133,9 +161,16 @@ mod tests {
                 name: name.clone(),
             },
             Step::Trace {
-                module: name,
+                module: name.clone(),
                 function: label.clone(),
                 file: path.clone(),
+            },
+            Step::Call {
+                module: name.clone(),
+                function: label.clone(),
+                file: path.clone(),
+                provider: "b".to_owned(),
+                kfunc: name,
             },
             Step::Judge {
                 path: path.clone(),

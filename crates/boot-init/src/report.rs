@@ -7,6 +7,7 @@
 //! load foo 0 same                                   errno, BTF in sysfs
 //! verdict row-12 22 Invalid magic                   errno, last line of the log
 //! trace foo:bar 0 1 8c02                            errno, runs, flags of the file
+//! call foo:bar 0 1 1                                errno, runs, what the kfunc returned
 //! end
 //! ```
 
@@ -67,8 +68,9 @@ pub struct Traced {
     pub errno: i32,
     /// How often it ran.
     pub runs: u64,
-    /// `f_flags` of the `struct file` that the function was given last.
-    pub flags: u64,
+    /// What it kept when it last ran: `f_flags` of the `struct file` that the
+    /// function was given, or what the kfunc returned.
+    pub value: u64,
     /// The end of the verifier's log, or the step that failed; empty if none.
     pub line: String,
 }
@@ -85,6 +87,8 @@ pub struct Report {
     pub inits: BTreeMap<String, i32>,
     /// Programs on functions, by `<module>:<function>`.
     pub traced: BTreeMap<String, Traced>,
+    /// Programs that call kfuncs, by `<module>:<kfunc>`.
+    pub called: BTreeMap<String, Traced>,
     /// Blobs.
     pub verdicts: BTreeMap<String, Verdict>,
     /// Lines of the kernel log that belong to a step.
@@ -135,16 +139,19 @@ impl Report {
                 let (step, errno) = rest.split_once(' ')?;
                 self.inits.insert(step.to_owned(), errno.parse().ok()?);
             }
-            "trace" => {
+            "trace" | "call" => {
                 let mut words = rest.splitn(5, ' ');
                 let step = words.next()?.to_owned();
                 let traced = Traced {
                     errno: words.next()?.parse().ok()?,
                     runs: words.next()?.parse().ok()?,
-                    flags: u64::from_str_radix(words.next()?, 16).ok()?,
+                    value: u64::from_str_radix(words.next()?, 16).ok()?,
                     line: words.next().unwrap_or("").to_owned(),
                 };
-                self.traced.insert(step, traced);
+                match event {
+                    "trace" => self.traced.insert(step, traced),
+                    _ => self.called.insert(step, traced),
+                };
             }
             "verdict" => {
                 let (step, rest) = rest.split_once(' ')?;
@@ -169,7 +176,7 @@ mod tests {
     fn events_are_collected_by_step() {
         let report = Report::parse(
             "kernel 6.12.117\nlog foo BPF: a\nlog foo BPF: b\nload foo 0 absent\r\n\
-             load bar 0 same\ninit bar 19\ntrace bar:f 22 0 0 no such  id\ntrace bar:g 0 1 8c02\nverdict row-1 22 [2] INT x  y\nverdict row-2 0\nend\n",
+             load bar 0 same\ninit bar 19\ntrace bar:f 22 0 0 no such  id\ntrace bar:g 0 1 8c02\ncall bar:g 0 2 1\nverdict row-1 22 [2] INT x  y\nverdict row-2 0\nend\n",
         )
         .unwrap();
         assert_eq!(report.kernel, "6.12.117");
@@ -178,7 +185,8 @@ mod tests {
         assert!(report.loaded["bar"].is_accepted());
         assert_eq!(report.inits["bar"], 19);
         assert_eq!(report.traced["bar:f"].line, "no such  id");
-        assert_eq!(report.traced["bar:g"].flags, 0x8c02);
+        assert_eq!(report.traced["bar:g"].value, 0x8c02);
+        assert_eq!(report.called["bar:g"].runs, 2);
         assert_eq!(report.verdicts["row-1"].line, "[2] INT x  y");
         assert_eq!(report.verdicts["row-2"].errno, 0);
         assert!(report.is_complete);
