@@ -1,23 +1,27 @@
 //! Building a kernel with us as its `pahole`: the one word on the command line
 //! that this project is about.
 //!
-//! Debian's sources, a small configuration (`testdata/kernel-build/config`) and
-//! a module outside of the tree. Objects are kept, so that a second run
-//! compiles nothing; that `make` links and encodes once more is what shows
-//! that the build reproduces.
+//! Debian's sources or any others, a small configuration
+//! (`testdata/kernel-build/config`) and a module outside of the tree. Objects
+//! are kept, so that a second run compiles nothing; that `make` links and
+//! encodes once more is what shows that the build reproduces. In between it can
+//! link the same objects with upstream's pahole, for a comparison of all that
+//! comes out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use btf_diff::files::load;
 use elf_io::{Elf, FileMap};
 use fs_err as fs;
 
 use crate::compare;
-use crate::encoder;
+use crate::encoder::{self, output_path};
 use crate::kernel;
 use crate::peer::Peer;
 use crate::progress;
@@ -28,7 +32,7 @@ const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/kernel-
 /// When the kernel says it was built.
 const TIMESTAMP: &str = "2024-01-01";
 
-/// Build a Debian kernel with us as its pahole, its modules, and one outside of its tree.
+/// Build a kernel with us as its pahole, its modules, and one outside of its tree.
 ///
 /// `make PAHOLE=<us> vmlinux modules`, with a small configuration. Checks what the kernel's build
 /// makes of our version, that the source tree stays as it was, what resolve_btfids warns of, and
@@ -37,8 +41,13 @@ const TIMESTAMP: &str = "2024-01-01";
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Series: 6.12 or 6.1, or another one of which the package manager has the sources.
-    #[arg(long, default_value = "6.12")]
+    #[arg(long, default_value = "6.12", conflicts_with = "source")]
     series: String,
+
+    /// Build the sources in this folder and not Debian's; what series they are their Makefile
+    /// says.
+    #[arg(long, value_name = "DIR")]
+    source: Option<PathBuf>,
 
     /// Where to unpack and build [default: target/kernel-build].
     #[arg(long)]
@@ -48,9 +57,13 @@ pub(crate) struct Args {
     #[arg(long, short)]
     jobs: Option<usize>,
 
-    /// Encode the result with this upstream pahole, too, and compare BTF and warnings.
+    /// Link with this upstream pahole, too, and compare BTF and warnings.
     #[arg(long, value_name = "PATH")]
     pahole: Option<PathBuf>,
+
+    /// Further arguments of make, such as LLVM=-22.
+    #[arg(last = true, value_name = "ARG")]
+    make: Vec<String>,
 }
 
 /// A kernel that was built here.
@@ -71,6 +84,7 @@ impl Built {
 }
 
 /// Folders of a build.
+#[derive(Clone)]
 struct Site {
     dir: PathBuf,
 }
@@ -126,11 +140,14 @@ impl Site {
 }
 
 /// A tree of sources being built.
+#[derive(Clone)]
 struct Build {
     site: Site,
     source: PathBuf,
     pahole: PathBuf,
     jobs: usize,
+    /// More arguments of make.
+    more: Vec<String>,
 }
 
 #[expect(clippy::print_stdout, reason = "the verb's output")]
@@ -139,18 +156,28 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         cfg!(target_arch = "x86_64"),
         "the configuration is one for x86-64"
     );
-    let dir = args.dir.as_deref().map(std::path::absolute).transpose()?;
-    let site = Site::new(dir.as_deref(), &args.series);
+    let absolute = |path: &Option<PathBuf>| path.as_deref().map(std::path::absolute).transpose();
+    let dir = absolute(&args.dir)?;
+    let given = absolute(&args.source)?;
+    let series = match &given {
+        Some(source) => series_of(source)?,
+        None => args.series.clone(),
+    };
+    let site = Site::new(dir.as_deref(), &series);
     fs::create_dir_all(site.objects())?;
     let build = Build {
-        source: kernel::sources(&args.series, &site.dir)?,
+        source: match given {
+            Some(source) => source,
+            None => kernel::sources(&series, &site.dir)?,
+        },
         pahole: encoder::build_named("pahole")?,
         jobs: args
             .jobs
             .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
         site,
+        more: args.make.clone(),
     };
-    let mut table = Table::new(&[&format!("linux {}", args.series), ""]);
+    let mut table = Table::new(&[&format!("linux {series}"), ""]);
     let mut row = |what: &str, value: String| table.row([what.to_owned(), value]);
     let mut ok = true;
     let mut check = |what: &str, is_good: bool, value: String| {
@@ -200,11 +227,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
     }
 
-    build.unlink()?;
     let start = Instant::now();
-    let mut warnings = build.make("build", &build.tree(), &["vmlinux", "modules"])?;
+    let mut warnings = build.link("build")?;
     build.make("image", &build.tree(), &["bzImage"])?;
-    warnings.extend(build.external()?);
     let built = build.site.built()?;
     check(
         "vmlinux and modules",
@@ -240,10 +265,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     );
 
     let before = contents(&built)?;
-    build.unlink()?;
+    let scratch = tempfile::tempdir()?;
+    let peer = match &args.pahole {
+        Some(path) => Some(build.link_with(path, scratch.path())?),
+        None => None,
+    };
     let start = Instant::now();
-    warnings.extend(build.make("again", &build.tree(), &["vmlinux", "modules"])?);
-    warnings.extend(build.external()?);
+    warnings.extend(build.link("again")?);
     let after = contents(&built)?;
     let changed = before
         .iter()
@@ -273,58 +301,41 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         },
     );
     check(
-        "warnings about BTF during the build",
+        "different warnings about BTF during the build",
         true,
         warnings.len().to_string(),
     );
 
-    if let Some(path) = &args.pahole {
-        let peer = Peer::probe(path)?;
-        let scratch = tempfile::tempdir()?;
-        let version = peer.version.clone();
-        // Where resolve_btfids takes the encoder's raw output it refuses sets that it has sorted
-        // before, and there are no others left.
-        if build.source.join("scripts/gen-btf.sh").is_file() {
-            check(
-                "warnings of resolve_btfids with both encoders",
-                true,
-                "not compared: this kernel's takes no file twice".to_owned(),
-            );
-        } else {
-            let theirs = build.warnings_with(path, &config, &built, scratch.path())?;
-            let ours = build.warnings_with(&build.pahole, &config, &built, scratch.path())?;
-            let new: Vec<_> = ours.difference(&theirs).collect();
-            check(
-                &format!("warnings of resolve_btfids that pahole {version} does not cause"),
-                new.is_empty(),
-                format!(
-                    "{} of {}, with pahole {}",
-                    new.len(),
-                    ours.len(),
-                    theirs.len()
-                ),
-            );
-            for warning in new {
-                println!("new: {warning}");
-            }
-        }
-        let binary = encoder::build()?;
-        let in_tree = &built.modules[..built.modules.len() - 1];
-        let comparison = compare::verify(
-            &binary,
+    if let Some(peer) = &peer {
+        let of_pahole = format!("pahole {}", peer.version);
+        let new: Vec<_> = warnings.difference(&peer.warnings).collect();
+        check(
+            &format!("warnings that {of_pahole} does not cause"),
+            new.is_empty(),
+            format!(
+                "{} of {}, with {of_pahole} {}",
+                new.len(),
+                warnings.len(),
+                peer.warnings.len()
+            ),
+        );
+        let ours = scratch.path().join("ours");
+        save_btf(&built, &ours)?;
+        let comparison = compare::linked(
+            &encoder::build()?,
             &built.vmlinux,
-            in_tree,
-            &peer,
-            &scratch.path().join("compare"),
+            &built.modules,
+            [&ours, &peer.btf],
+            scratch.path(),
         )?;
         let n = comparison.n_unexplained();
         if n > 0 {
             println!("{}", comparison.text(false));
         }
         check(
-            &format!("unexplained differences to pahole {version}"),
+            &format!("unexplained differences to {of_pahole}"),
             n == 0,
-            n.to_string(),
+            format!("{n} in {} files", 1 + built.modules.len()),
         );
     }
     print!("{}", table.plain());
@@ -350,7 +361,7 @@ impl Build {
 
     /// Runs make; returns its warnings about BTF. All it prints is in
     /// `<what>.log`.
-    fn make(&self, what: &str, tree: &[String], targets: &[&str]) -> Result<Vec<String>> {
+    fn make(&self, what: &str, tree: &[String], targets: &[&str]) -> Result<BTreeSet<String>> {
         let log_path = self.site.dir.join(format!("{what}.log"));
         let mut log = fs::File::create(&log_path)?;
         let (reader, writer) = std::io::pipe()?;
@@ -364,6 +375,7 @@ impl Build {
             // make counts its links, and the kernel says which it is.
             .args(["KBUILD_BUILD_USER=user", "KBUILD_BUILD_HOST=host"])
             .arg("KBUILD_BUILD_VERSION=1")
+            .args(&self.more)
             .args(targets)
             .env("KCONFIG_ALLCONFIG", Path::new(TESTDATA).join("config"))
             // What cargo set for us is not meant for this make.
@@ -376,12 +388,12 @@ impl Build {
         // Else the pipe would never end.
         drop(command);
         let clock = progress::clock(what);
-        let mut warnings = Vec::new();
+        let mut warnings = BTreeSet::new();
         for line in BufReader::new(reader).split(b'\n') {
             let line = String::from_utf8_lossy(&line?).into_owned();
             writeln!(log, "{line}")?;
             if is_about_btf(&line) {
-                warnings.push(line.trim().to_owned());
+                warnings.insert(line.trim().to_owned());
             }
             clock.set_message(line);
         }
@@ -396,6 +408,32 @@ impl Build {
         Ok(warnings)
     }
 
+    /// Links and encodes vmlinux, the modules and the external one, whatever
+    /// was linked before; returns the warnings about BTF, each once.
+    fn link(&self, what: &str) -> Result<BTreeSet<String>> {
+        self.unlink()?;
+        let mut warnings = self.make(what, &self.tree(), &["vmlinux", "modules"])?;
+        warnings.extend(self.external()?);
+        Ok(warnings)
+    }
+
+    /// Links with another pahole, by the flags that the kernel's build chooses
+    /// for it.
+    fn link_with(&self, pahole: &Path, scratch: &Path) -> Result<Linked> {
+        let build = Self {
+            pahole: std::path::absolute(pahole)?,
+            ..self.clone()
+        };
+        let warnings = build.link("peer")?;
+        let btf = scratch.join("theirs");
+        save_btf(&self.site.built()?, &btf)?;
+        Ok(Linked {
+            version: Peer::probe(pahole)?.version,
+            warnings,
+            btf,
+        })
+    }
+
     /// Configures, and returns what the configuration asks for.
     fn configure(&self) -> Result<BTreeMap<String, String>> {
         self.make("configure", &self.tree(), &["allnoconfig"])?;
@@ -407,7 +445,7 @@ impl Build {
     }
 
     /// Builds the module outside of the tree, from a copy of its sources.
-    fn external(&self) -> Result<Vec<String>> {
+    fn external(&self) -> Result<BTreeSet<String>> {
         let external = self.site.external();
         fs::create_dir_all(&external)?;
         for entry in fs::read_dir(Path::new(TESTDATA).join("external"))? {
@@ -448,99 +486,46 @@ impl Build {
         }
         Ok(())
     }
-
-    /// Encodes copies of what was built with `pahole`, by the command lines of
-    /// the kernel's build, and returns what its resolve_btfids says of them.
-    fn warnings_with(
-        &self,
-        pahole: &Path,
-        config: &BTreeMap<String, String>,
-        built: &Built,
-        scratch: &Path,
-    ) -> Result<BTreeSet<String>> {
-        let folder = scratch.join("resolve");
-        fs::create_dir_all(&folder)?;
-        let vmlinux = folder.join("vmlinux");
-        let resolve = self
-            .site
-            .objects()
-            .join("tools/bpf/resolve_btfids/resolve_btfids");
-        let flags = self.pahole_flags(config)?;
-        let mut warnings = BTreeSet::new();
-        let n_in_tree = built.modules.len() - 1;
-        let clock = progress::clock("resolve");
-        for from in std::iter::once(&built.vmlinux).chain(&built.modules[..n_in_tree]) {
-            let name = from.file_name().unwrap_or_default();
-            clock.set_message(name.to_string_lossy().into_owned());
-            let to = folder.join(name);
-            fs::copy(from, &to)?;
-            let is_module = to != vmlinux;
-            let mut encode = Command::new(pahole);
-            encode.arg("-J").args(&flags);
-            let mut ids = Command::new(&resolve);
-            if is_module {
-                encode.arg("--btf_base").arg(&vmlinux);
-                ids.arg("-b").arg(&vmlinux);
-            }
-            said(encode.arg(&to))?;
-            let said = said(ids.arg(&to))?;
-            warnings.extend(
-                said.lines()
-                    .map(|line| format!("{}: {line}", name.display())),
-            );
-            if is_module {
-                fs::remove_file(to)?;
-            }
-        }
-        clock.finish_and_clear();
-        fs::remove_dir_all(folder)?;
-        Ok(warnings)
-    }
-
-    /// The flags that the kernel's makefiles choose for our version.
-    fn pahole_flags(&self, config: &BTreeMap<String, String>) -> Result<Vec<String>> {
-        let is_script = self.source.join("scripts/pahole-flags.sh");
-        let output = if is_script.is_file() {
-            Command::new("sh")
-                .arg(is_script)
-                .env("PAHOLE", &self.pahole)
-                .env("KCONFIG_CONFIG", self.site.objects().join(".config"))
-                .current_dir(&self.source)
-                .output()?
-        } else {
-            let rule = "include $(srctree)/scripts/Makefile.btf\nall: ; @echo $(PAHOLE_FLAGS)\n";
-            let mut make = Command::new("make");
-            make.args(["-s", "-f", "-"])
-                .arg(format!("srctree={}", self.source.display()))
-                .arg("test-ge=$(shell test $(1)0 -ge $(2)0 && echo y)")
-                .arg("test-le=$(shell test $(1)0 -le $(2)0 && echo y)")
-                .args(config.iter().map(|(name, value)| format!("{name}={value}")))
-                .env_remove("MAKEFLAGS")
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped());
-            let mut make = make.spawn()?;
-            let mut stdin = make.stdin.take().context("make's standard input")?;
-            stdin.write_all(rule.as_bytes())?;
-            drop(stdin);
-            make.wait_with_output()?
-        };
-        ensure!(output.status.success(), "cannot find out PAHOLE_FLAGS");
-        let flags = String::from_utf8_lossy(&output.stdout);
-        let flags: Vec<_> = flags.split_whitespace().map(str::to_owned).collect();
-        ensure!(!flags.is_empty(), "the kernel has no PAHOLE_FLAGS for us");
-        Ok(flags)
-    }
 }
 
-/// Runs a program; returns what it prints on standard error.
-fn said(command: &mut Command) -> Result<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().with_context(|| name.clone())?;
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    if !output.status.success() {
-        bail!("{name}: {}: {}", output.status, text.trim());
+/// What linking with another pahole gave.
+struct Linked {
+    version: String,
+    warnings: BTreeSet<String>,
+    /// Folder of raw BTF, one for each file.
+    btf: PathBuf,
+}
+
+/// Writes the BTF of each file that was linked into `folder`, a module's on
+/// the base that it will meet in the kernel, even if it brings a distilled one.
+fn save_btf(built: &Built, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let base = Arc::new(load(&built.vmlinux, None)?);
+    fs::write(output_path(folder, &built.vmlinux), base.to_bytes())?;
+    for module in &built.modules {
+        let mut btf = load(module, Some(Arc::clone(&base)))?;
+        if has_section(module, ".BTF.base")? {
+            btf.relocate(Arc::clone(&base))
+                .with_context(|| module.display().to_string())?;
+        }
+        fs::write(output_path(folder, module), btf.to_bytes())?;
     }
-    Ok(text)
+    Ok(())
+}
+
+/// The series of a tree of sources, such as 7.3: two lines of its makefile.
+fn series_of(source: &Path) -> Result<String> {
+    let path = source.join("Makefile");
+    let text = fs::read_to_string(&path)?;
+    let number = |name: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once('='));
+        let value = lines.find(|(key, _)| key.trim() == name)?.1.trim();
+        value.parse::<u32>().ok()
+    };
+    match (number("VERSION"), number("PATCHLEVEL")) {
+        (Some(version), Some(level)) => Ok(format!("{version}.{level}")),
+        _ => bail!("{}: not the makefile of a kernel", path.display()),
+    }
 }
 
 /// Whether a line of make's output is a complaint of the encoder, of
@@ -622,6 +607,19 @@ mod tests {
         ] {
             assert!(!is_about_btf(line), "{line}");
         }
+    }
+
+    #[test]
+    fn sources_say_of_what_series_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let series = |makefile: &str| {
+            fs::write(dir.path().join("Makefile"), makefile).unwrap();
+            series_of(dir.path())
+        };
+        let head =
+            "# SPDX-License-Identifier: GPL-2.0\nVERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\n";
+        assert_eq!(series(head).unwrap(), "7.3");
+        assert!(series("all:\n").is_err());
     }
 
     #[test]
