@@ -20,18 +20,20 @@
 mod abbrev;
 mod cursor;
 mod error;
+mod header;
 mod location;
+mod record;
 mod short;
 mod unit;
-mod walk;
 
 pub use error::{At, Error, ErrorKind, Result};
+pub use header::{MAX_HEADER, UnitHeader, UnitKind, unit_headers};
 pub use location::{Fact, Ranges, locations};
-pub use unit::{MAX_HEADER, UnitHeader, UnitKind, unit_headers};
-pub use walk::{
+pub use record::{
     DeclTag, Enumerator, Func, FuncParam, Loc, Member, ProtoParam, Root, Stray, TagTarget, TypeDie,
-    TypeRef, Unit, Var,
+    TypeRef, Var,
 };
+pub use unit::Unit;
 
 /// The debug sections of one file, decompressed. Empty where absent.
 #[derive(Debug, Clone, Copy, Default)]

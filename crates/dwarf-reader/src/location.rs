@@ -8,8 +8,8 @@ use gimli::{EndianSlice, Operation, RunTimeEndian};
 
 use crate::cursor::Cursor;
 use crate::error::ErrorKind;
-use crate::unit::UnitHeader;
-use crate::walk::{Func, Loc};
+use crate::header::UnitHeader;
+use crate::record::{Func, Loc};
 use crate::{Relocate, Section, Sections, Target};
 
 type Result<T> = std::result::Result<T, ErrorKind>;

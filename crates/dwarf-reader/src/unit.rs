@@ -1,241 +1,330 @@
-//! Unit headers of `.debug_info` and `.debug_types` (DWARF 5 §7.5.1).
+//! What one unit says, or several that are read as one, and how it is read: one pass over the DIEs.
+//!
+//! DIEs come as a pre-order byte stream. Types, functions and unit-level variables are recorded in flat arrays
+//! in the order in which their DIEs *start*; that order is also the index by which everything else refers to
+//! them, found from a DIE offset through a table of the last type that starts in each few bytes of the unit
+//! ([`Unit::type_at`]). A type's `order` says when its DIE *ended*, children included, which is the order in
+//! which the incumbent encoder numbers types.
+//!
+//! Most DIEs are of forms that are read in one go ([`plain`]). Members, enumerators, parameters and dimensions of
+//! such forms that follow right behind their type go to their final arrays. What else hangs below a DIE is collected
+//! on stacks while the DIE is open and moved when it closes ([`frame`]), so that nested types (C++, function bodies) do
+//! not interleave with the items of the type around them.
 
-use gimli::constants as c;
+mod annotation;
+mod attrs;
+mod context;
+mod dimension;
+mod frame;
+mod lookup;
+mod member;
+mod plain;
+mod skip;
+mod strays;
+mod walk;
 
-use crate::abbrev::Encoding;
+use std::ops::RangeInclusive;
+
+use crate::abbrev::{Abbrevs, Encoding};
 use crate::cursor::Cursor;
 use crate::error::{At, Error, ErrorKind, Result};
-use crate::{Relocate, Section, Sections};
+use crate::header::{UnitHeader, UnitKind};
+use crate::record::{
+    DeclTag, Enumerator, Func, FuncParam, Member, ProtoParam, Root, TypeDie, TypeRef, Var,
+};
+use crate::short::ShortStrings;
+use crate::{Relocate, Sections, Str, TypeTag};
+use annotation::{GnuAnnotation, GnuUser};
+use attrs::NO_OFF;
+use context::{Context, Reader};
+use dimension::Dimension;
+use frame::Frame;
+use lookup::Places;
+use member::LegacyBits;
 
-/// What a unit holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnitKind {
-    /// `DW_UT_compile`, and every unit of `.debug_info` before DWARF 5.
-    Compile,
-    /// `DW_UT_partial`: imported by others (dwz).
-    Partial,
-    /// `DW_UT_type`, or a unit of `.debug_types`.
-    Type {
-        /// The type's signature, which `DW_FORM_ref_sig8` names.
-        signature: u64,
-        /// Offset of the type's DIE from the unit's header, in bytes.
-        type_off: u64,
-    },
-    /// `DW_UT_skeleton` and `DW_UT_split_*`: the types are in another file.
-    Skeleton,
-}
-
-/// One unit's header.
-#[derive(Debug, Clone, Copy)]
-pub struct UnitHeader {
-    /// Index among the file's units: those of `.debug_info` in order, then those of `.debug_types`.
-    pub index: u32,
-    /// Offset of the header in its section, in bytes.
-    pub off: u64,
-    /// Offset of the first byte after the unit, in bytes.
-    pub end: u64,
-    /// Offset of the root DIE, in bytes.
-    pub root: u64,
-    /// Offset of the abbreviation table in `.debug_abbrev`, in bytes.
-    pub abbrev_off: u64,
-    /// What the unit holds.
-    pub kind: UnitKind,
-    /// In `.debug_types` rather than `.debug_info`.
-    pub in_types: bool,
-    pub(crate) encoding: Encoding,
-}
-
-impl UnitHeader {
-    /// DWARF version, 2 to 5.
-    pub fn version(&self) -> u16 {
-        self.encoding.version
-    }
-
-    /// Size of an address in bytes.
-    pub fn address_size(&self) -> u8 {
-        self.encoding.address_size
-    }
-
-    /// The position of this unit's header, for messages.
-    pub fn at(&self) -> At {
-        At {
-            unit: self.index,
-            in_types: self.in_types,
-            unit_off: self.off,
-            die_off: None,
-        }
-    }
-}
-
-/// Length in bytes of the longest header: of a type unit in 64-bit DWARF 5.
-pub const MAX_HEADER: usize = 40;
-
-/// Reads all unit headers of a file. Cheap: touches a few bytes of each unit, and none of those for which `peek` gives
-/// the bytes at an offset of `.debug_info` in another way.
+/// What the types, functions and variables of one unit, or of several read as one, are.
 ///
-/// # Errors
-/// On a header that cannot be read or whose length runs past its section.
-pub fn unit_headers<R: Relocate>(
-    sections: &Sections<'_>,
-    relocate: &R,
-    peek: &dyn Fn(u64) -> Option<[u8; MAX_HEADER]>,
-) -> Result<Vec<UnitHeader>> {
-    if sections.big_endian {
-        headers::<true, R>(sections, relocate, peek)
-    } else {
-        headers::<false, R>(sections, relocate, peek)
-    }
+/// Made to be used again: [`Unit::read`] clears it and keeps its memory.
+#[derive(Debug, Default)]
+pub struct Unit {
+    /// All types, in order of DIE offset, then those without a DIE.
+    pub types: Vec<TypeDie>,
+    /// Members of structs and unions, by [`TypeDie::first`].
+    pub members: Vec<Member>,
+    /// Enumerators, by [`TypeDie::first`].
+    pub enumerators: Vec<Enumerator>,
+    /// Parameters of subroutine types, by [`TypeDie::first`].
+    pub params: Vec<ProtoParam>,
+    /// All functions, in order of DIE offset.
+    pub funcs: Vec<Func>,
+    /// Parameters of functions, by [`Func::first`].
+    pub func_params: Vec<FuncParam>,
+    /// All variables outside of functions, in order of DIE offset.
+    pub vars: Vec<Var>,
+    /// `btf_decl_tag`s in DIE order.
+    pub decl_tags: Vec<DeclTag>,
+    /// The units read.
+    pub headers: Vec<UnitHeader>,
+    /// Units left out: skeletons.
+    pub n_skeletons: u32,
+    /// Types that were left out because C has no word for them.
+    pub n_unsupported: u32,
+    /// Where the group of units starts, in a space in which `.debug_types` follows `.debug_info`.
+    base: u64,
+    /// Offset of `.debug_types` in that space.
+    types_shift: u64,
+    places: Places,
+    /// Indices of structs, unions and enums.
+    tagged: Vec<u32>,
+    abbrevs: Abbrevs,
+    /// Of which table, by offset, the abbreviations are.
+    abbrevs_of: Option<(u64, Encoding)>,
+    met: Met,
+    /// DIEs that are open, the innermost last.
+    frames: Vec<Frame>,
+    /// Items of open DIEs.
+    open_members: Vec<Member>,
+    open_enumerators: Vec<Enumerator>,
+    open_params: Vec<ProtoParam>,
+    open_func_params: Vec<FuncParam>,
+    legacy: Vec<LegacyBits>,
+    open_legacy: Vec<LegacyBits>,
+    /// In the order of their DIEs.
+    dimensions: Vec<Dimension>,
+    annotations: Vec<GnuAnnotation>,
+    /// clang's type tags with the pointers that they are children of.
+    llvm_tags: Vec<(u32, TypeDie)>,
+    /// Who refers to annotations, with the offset of the first.
+    gnu_users: Vec<(GnuUser, u32)>,
+    /// Types ended so far, while reading.
+    ended: u32,
 }
 
-fn headers<const BE: bool, R: Relocate>(
-    s: &Sections<'_>,
-    relocate: &R,
-    peek: &dyn Fn(u64) -> Option<[u8; MAX_HEADER]>,
-) -> Result<Vec<UnitHeader>> {
-    let mut units = Vec::new();
-    for (in_types, data, name) in [
-        (false, s.info, ".debug_info"),
-        (true, s.types, ".debug_types"),
-    ] {
-        let mut off = 0;
-        while let Some(rest @ [_, ..]) = data.get(off..) {
-            let index = u32::try_from(units.len()).unwrap_or(u32::MAX);
-            let peeked = if in_types { None } else { peek(off as u64) };
-            let bytes = match &peeked {
-                Some(bytes) if bytes.len() <= rest.len() => &bytes[..],
-                _ => rest,
-            };
-            let mut header = HeaderCursor {
-                cur: Cursor::<BE>::new(bytes, 0, name),
-                off: off as u64,
-                rest: rest.len() as u64,
-                in_types,
-                index,
-            };
-            let read = header.read(relocate).map_err(|kind| Error {
-                kind,
-                at: Some(At {
-                    unit: index,
-                    in_types,
-                    unit_off: off as u64,
-                    die_off: None,
-                }),
-            })?;
-            match read {
-                Some(header) => {
-                    off = header.end as usize;
-                    units.push(header);
-                }
-                None => off += header.cur.pos,
-            }
-        }
-    }
-    Ok(units)
+/// What reading attributes looks up beside the sections.
+#[derive(Debug, Default)]
+struct Met {
+    /// Of the units' type units, with the offsets of their types; sorted.
+    signatures: Vec<(u64, u32)>,
+    short: ShortStrings,
+    /// Between which offsets of `.debug_info` references into other units lead, where that is wanted and nothing else.
+    outside: Option<RangeInclusive<u64>>,
 }
 
-/// A header that is being read.
-struct HeaderCursor<'b, const BE: bool> {
-    /// From the header on, as far as it may reach.
-    cur: Cursor<'b, BE>,
-    /// Where it is in its section, in bytes, and how much of that is left.
-    off: u64,
-    rest: u64,
-    in_types: bool,
-    index: u32,
-}
-
-impl<const BE: bool> HeaderCursor<'_, BE> {
-    /// The offset that stands next.
-    fn offset<R: Relocate>(&mut self, dwarf64: bool, relocate: &R) -> Result<u64, ErrorKind> {
-        let section = if self.in_types {
-            Section::Types
+impl Unit {
+    /// Reads one unit, or several as one (when they refer to each other), into this value.
+    ///
+    /// `headers` must be in order of offset. `keep` decides from a unit's root whether its types are wanted.
+    ///
+    /// # Errors
+    /// On DWARF that cannot be understood; [`ErrorKind::NeedsMerge`] if a unit read alone refers to another.
+    pub fn read<R: Relocate>(
+        &mut self,
+        sections: &Sections<'_>,
+        headers: &[UnitHeader],
+        relocate: &mut R,
+        keep: &dyn Fn(&Root<'_>) -> bool,
+    ) -> Result<()> {
+        if sections.big_endian {
+            self.read_all::<true, R>(sections, headers, relocate, keep)
         } else {
-            Section::Info
-        };
-        let at = self.off + self.cur.pos as u64;
-        let raw = self.cur.offset(dwarf64)?;
-        let relocated = relocate.at(section, at, if dwarf64 { 8 } else { 4 }, raw);
-        Ok(relocated.map_err(ErrorKind::Relocation)?.value)
+            self.read_all::<false, R>(sections, headers, relocate, keep)
+        }
     }
 
-    /// `None` for padding between units (a length of 0, as some linkers leave behind).
-    fn read<R: Relocate>(&mut self, relocate: &R) -> Result<Option<UnitHeader>, ErrorKind> {
-        let (dwarf64, len) = match self.cur.u32()? {
-            0xffff_ffff => (true, self.cur.u64()?),
-            n if n >= 0xffff_fff0 => return Err(ErrorKind::UnitLength(u64::from(n))),
-            n => (false, u64::from(n)),
+    /// Between which offsets of `.debug_info` the references of a unit into other units lead: with which of them it has to
+    /// be read. Empty if there are none. What else the unit says is forgotten.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); [`ErrorKind::NeedsMerge`] if it refers to others by more than offsets.
+    pub fn outside<R: Relocate>(
+        &mut self,
+        sections: &Sections<'_>,
+        header: UnitHeader,
+        relocate: &mut R,
+        keep: &dyn Fn(&Root<'_>) -> bool,
+    ) -> Result<RangeInclusive<u64>> {
+        let nowhere = RangeInclusive::new(u64::MAX, 0);
+        self.met.outside = Some(nowhere.clone());
+        let read = self.read(sections, &[header], relocate, keep);
+        let outside = self.met.outside.take();
+        self.clear();
+        read.map(|()| outside.unwrap_or(nowhere))
+    }
+
+    fn clear(&mut self) {
+        self.types.clear();
+        self.tagged.clear();
+        self.members.clear();
+        self.enumerators.clear();
+        self.params.clear();
+        self.funcs.clear();
+        self.func_params.clear();
+        self.vars.clear();
+        self.decl_tags.clear();
+        self.headers.clear();
+        self.n_skeletons = 0;
+        self.n_unsupported = 0;
+        self.frames.clear();
+        self.open_members.clear();
+        self.open_enumerators.clear();
+        self.open_params.clear();
+        self.open_func_params.clear();
+        self.legacy.clear();
+        self.open_legacy.clear();
+        self.dimensions.clear();
+        self.annotations.clear();
+        self.llvm_tags.clear();
+        self.gnu_users.clear();
+        self.met.signatures.clear();
+        self.ended = 0;
+    }
+
+    /// Forgets the abbreviation table and the names kept from the last units: needed before another file is read.
+    pub fn forget_file(&mut self) {
+        self.abbrevs_of = None;
+        self.met.short.clear();
+    }
+
+    fn read_all<const BE: bool, R: Relocate>(
+        &mut self,
+        sections: &Sections<'_>,
+        headers: &[UnitHeader],
+        relocate: &mut R,
+        keep: &dyn Fn(&Root<'_>) -> bool,
+    ) -> Result<()> {
+        self.clear();
+        let (Some(first), Some(last)) = (headers.first(), headers.last()) else {
+            return Ok(());
         };
-        if len == 0 {
-            return Ok(None);
+        let too_large = || Error {
+            kind: ErrorKind::MergedTooLarge,
+            at: Some(first.at()),
+        };
+        self.types_shift = sections.info.len() as u64;
+        self.base = first.off + self.shift_of(first);
+        let span = last.end + self.shift_of(last) - self.base;
+        if span >= u64::from(TypeRef::INDEX) {
+            return Err(too_large());
         }
-        let size = (self.cur.pos as u64)
-            .checked_add(len)
-            .filter(|&size| size <= self.rest);
-        let size = size.ok_or(ErrorKind::UnitLength(len))?;
-        // Nothing of this unit is read past its own end.
-        let within = self.cur.data.len().min(size as usize);
-        self.cur.data = &self.cur.data[..within];
-        let version = self.cur.u16()?;
-        if !(2..=5).contains(&version) {
-            return Err(ErrorKind::Version(version));
-        }
-        let mut kind = UnitKind::Compile;
-        let (address_size, abbrev_off);
-        if version >= 5 {
-            let unit_type = self.cur.u8()?;
-            address_size = self.cur.u8()?;
-            abbrev_off = self.offset(dwarf64, relocate)?;
-            match c::DwUt(unit_type) {
-                c::DW_UT_compile => {}
-                c::DW_UT_partial => kind = UnitKind::Partial,
-                c::DW_UT_type => {
-                    kind = UnitKind::Type {
-                        signature: self.cur.u64()?,
-                        type_off: self.cur.offset(dwarf64)?,
-                    };
-                }
-                c::DW_UT_skeleton | c::DW_UT_split_compile => {
-                    self.cur.u64()?;
-                    kind = UnitKind::Skeleton;
-                }
-                c::DW_UT_split_type => {
-                    self.cur.u64()?;
-                    self.cur.offset(dwarf64)?;
-                    kind = UnitKind::Skeleton;
-                }
-                _ => return Err(ErrorKind::UnitType(unit_type)),
-            }
-        } else {
-            abbrev_off = self.offset(dwarf64, relocate)?;
-            address_size = self.cur.u8()?;
-            if self.in_types {
-                kind = UnitKind::Type {
-                    signature: self.cur.u64()?,
-                    type_off: self.cur.offset(dwarf64)?,
-                };
+        self.places.reset(span);
+        for h in headers {
+            if let UnitKind::Type {
+                signature,
+                type_off,
+            } = h.kind
+            {
+                let off = self.local_off(h).saturating_add(type_off);
+                let off = u32::try_from(off).unwrap_or(NO_OFF);
+                self.met.signatures.push((signature, off));
             }
         }
-        if !matches!(address_size, 2 | 4 | 8) {
-            return Err(ErrorKind::AddressSize(address_size));
+        self.met.signatures.sort_unstable();
+        self.met.signatures.dedup_by_key(|s| s.0);
+        for h in headers {
+            if h.kind == UnitKind::Skeleton {
+                self.n_skeletons += 1;
+                continue;
+            }
+            let (mut cx, cur) = Context::of::<BE>(sections, h);
+            cx.base = h.off.wrapping_sub(self.local_off(h));
+            cx.merged = headers.len() > 1;
+            cx.header = self.headers.len() as u32;
+            self.read_unit(h, cx, cur, relocate, keep)?;
         }
-        if let UnitKind::Type { type_off, .. } = kind
-            && type_off >= size
-        {
-            return Err(ErrorKind::BadReference(self.off.saturating_add(type_off)));
+        if self.types.len() >= Places::MOST {
+            return Err(too_large());
         }
-        Ok(Some(UnitHeader {
-            index: self.index,
-            off: self.off,
-            end: self.off + size,
-            root: self.off + self.cur.pos as u64,
-            abbrev_off,
+        self.insert_llvm_tags();
+        self.resolve_gnu_annotations();
+        self.place_legacy_bits();
+        Ok(())
+    }
+
+    fn read_unit<'d, const BE: bool, R: Relocate>(
+        &mut self,
+        h: &UnitHeader,
+        cx: Context<'d>,
+        cur: Cursor<'d, BE>,
+        relocate: &mut R,
+        keep: &dyn Fn(&Root<'_>) -> bool,
+    ) -> Result<()> {
+        let error = |kind, die| Error {
             kind,
-            in_types: self.in_types,
-            encoding: Encoding {
-                version,
-                address_size,
-                dwarf64,
-            },
-        }))
+            at: Some(At {
+                die_off: Some(die),
+                ..h.at()
+            }),
+        };
+        let table = Some((h.abbrev_off, h.encoding));
+        if self.abbrevs_of != table {
+            self.abbrevs_of = None;
+            self.abbrevs
+                .read::<BE>(cx.sections.abbrev, h.abbrev_off, h.encoding)
+                .map_err(|kind| error(kind, h.root))?;
+            self.abbrevs_of = table;
+        }
+        let abbrevs = std::mem::take(&mut self.abbrevs);
+        let mut reader = Reader {
+            cx,
+            cur,
+            abbrevs: &abbrevs,
+            relocate,
+            die: h.root,
+        };
+        let walked = self.walk(h, &mut reader, keep);
+        let walked = walked.map_err(|kind| error(kind, reader.die));
+        self.abbrevs = abbrevs;
+        walked
+    }
+
+    /// What is added to offsets of a unit's section, for units of `.debug_types` to follow those of `.debug_info`.
+    fn shift_of(&self, h: &UnitHeader) -> u64 {
+        if h.in_types { self.types_shift } else { 0 }
+    }
+
+    /// Offset of a unit's header from the start of the group.
+    fn local_off(&self, h: &UnitHeader) -> u64 {
+        h.off + self.shift_of(h) - self.base
+    }
+
+    /// Calls `f` with every name of a type, member, enumerator, parameter, function or variable and the offset of its
+    /// DIE from the start of the group (of the type around it for what has none of its own).
+    pub fn for_each_name(&self, mut f: impl FnMut(Str, u32)) {
+        for t in &self.types {
+            f(t.name, t.off);
+            let items = t.first as usize..(t.first + t.n) as usize;
+            match t.tag {
+                TypeTag::Struct | TypeTag::Union => {
+                    self.members[items].iter().for_each(|m| f(m.name, t.off));
+                }
+                TypeTag::Enum => {
+                    self.enumerators[items]
+                        .iter()
+                        .for_each(|e| f(e.name, t.off));
+                }
+                TypeTag::Subroutine => {
+                    self.params[items].iter().for_each(|p| f(p.name, t.off));
+                }
+                _ => {}
+            }
+        }
+        self.funcs.iter().for_each(|func| f(func.name, func.off));
+        self.func_params.iter().for_each(|p| f(p.name, p.off));
+        self.vars.iter().for_each(|v| f(v.name, v.off));
+    }
+
+    /// Replaces every name that [`Self::for_each_name`] gives, and the values of tags.
+    pub fn map_names(&mut self, f: impl Fn(Str) -> Str) {
+        let types = self.types.iter_mut().map(|t| &mut t.name);
+        let members = self.members.iter_mut().map(|m| &mut m.name);
+        let enumerators = self.enumerators.iter_mut().map(|e| &mut e.name);
+        let params = self.params.iter_mut().map(|p| &mut p.name);
+        let funcs = self.funcs.iter_mut().map(|func| &mut func.name);
+        let func_params = self.func_params.iter_mut().map(|p| &mut p.name);
+        let vars = self.vars.iter_mut().map(|v| &mut v.name);
+        let tags = self.decl_tags.iter_mut().map(|tag| &mut tag.value);
+        let of_types = types.chain(members).chain(enumerators).chain(params);
+        let names = of_types.chain(funcs).chain(func_params).chain(vars);
+        names.chain(tags).for_each(|name| *name = f(*name));
     }
 }
