@@ -2,7 +2,7 @@
 
 use gimli::constants as c;
 
-use crate::abbrev::Encoding;
+use crate::abbrev::form::Encoding;
 use crate::cursor::Cursor;
 use crate::error::{At, Error, ErrorKind, Result};
 use crate::{Relocate, Section, Sections};

@@ -25,7 +25,8 @@ mod walk;
 
 use std::ops::RangeInclusive;
 
-use crate::abbrev::{Abbrevs, Encoding};
+use crate::abbrev::Abbrevs;
+use crate::abbrev::form::Encoding;
 use crate::cursor::Cursor;
 use crate::error::{At, Error, ErrorKind, Result};
 use crate::header::{UnitHeader, UnitKind};

@@ -3,7 +3,7 @@
 //! clang nests a `DW_TAG_LLVM_annotation` below what it stands on. gcc 16 has chains of `DW_TAG_GNU_annotation`s that
 //! several DIEs may refer to, each by the first of its own, and which may come after them.
 
-use crate::abbrev::Slot;
+use crate::abbrev::class::Slot;
 use crate::record::{DeclTag, TagTarget, TypeDie, TypeRef};
 use crate::unit::Unit;
 use crate::unit::attrs::{Attrs, NO_OFF};

@@ -5,7 +5,9 @@
 
 use gimli::constants as c;
 
-use crate::abbrev::{Abbrev, Action, N_SLOTS, Op, Slot, action};
+use crate::abbrev::class::{N_SLOTS, Slot};
+use crate::abbrev::form::{Action, action};
+use crate::abbrev::{Abbrev, Op};
 use crate::cursor::Cursor;
 use crate::error::ErrorKind;
 use crate::record::{Loc, TypeRef};

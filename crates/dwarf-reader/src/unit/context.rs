@@ -1,6 +1,7 @@
 //! What reading a unit's attributes depends on beside the attributes: its header, its root, and the sections.
 
-use crate::abbrev::{Abbrevs, Encoding};
+use crate::abbrev::Abbrevs;
+use crate::abbrev::form::Encoding;
 use crate::cursor::Cursor;
 use crate::error::ErrorKind;
 use crate::header::UnitHeader;

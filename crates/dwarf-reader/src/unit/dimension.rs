@@ -1,7 +1,7 @@
 //! Arrays of several dimensions: one type with the product of all, or one for each.
 
 use crate::TypeTag;
-use crate::abbrev::Slot;
+use crate::abbrev::class::Slot;
 use crate::record::{TypeDie, TypeRef};
 use crate::unit::Unit;
 use crate::unit::attrs::Attrs;

@@ -6,7 +6,7 @@
 use gimli::constants as c;
 
 use crate::TypeTag;
-use crate::abbrev::Slot;
+use crate::abbrev::class::Slot;
 use crate::record::{INHERITANCE, Member, TagTarget, TypeRef};
 use crate::unit::Unit;
 use crate::unit::annotation::GnuUser;

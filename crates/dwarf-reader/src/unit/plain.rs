@@ -3,7 +3,8 @@
 //! Types follow each other in long runs, each with its children behind it. As long as all are of usual forms no stack is
 //! needed: a type's items go to where they belong, and it ends at once.
 
-use crate::abbrev::{Abbrevs, Plain, PlainName, Sort};
+use crate::abbrev::Abbrevs;
+use crate::abbrev::plain::{Plain, PlainName, Sort};
 use crate::cursor::Cursor;
 use crate::error::ErrorKind;
 use crate::record::{Enumerator, Member, ProtoParam, TypeDie, TypeRef};

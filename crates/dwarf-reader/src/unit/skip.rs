@@ -2,7 +2,9 @@
 
 use gimli::constants as c;
 
-use crate::abbrev::{Abbrev, Abbrevs, Action, Op, Slot, action, fixed_size};
+use crate::abbrev::class::Slot;
+use crate::abbrev::form::{Action, action, fixed_size};
+use crate::abbrev::{Abbrev, Abbrevs, Op};
 use crate::cursor::Cursor;
 use crate::error::ErrorKind;
 use crate::unit::context::{Context, Reader};

@@ -3,7 +3,8 @@
 //! Nobody looks for them while DIEs are read: a reference may lead to a DIE further on, and what is no type leaves no
 //! trace. Once one is met, all are looked for at once.
 
-use crate::abbrev::{Abbrevs, Class};
+use crate::abbrev::Abbrevs;
+use crate::abbrev::class::Class;
 use crate::header::UnitHeader;
 use crate::record::{Stray, TypeRef};
 use crate::unit::Unit;

@@ -1,6 +1,7 @@
 //! The walk over a unit's DIEs, and what each of them adds.
 
-use crate::abbrev::{Abbrev, Class, Slot};
+use crate::abbrev::Abbrev;
+use crate::abbrev::class::{Class, Slot};
 use crate::error::ErrorKind;
 use crate::header::UnitHeader;
 use crate::record::{
