@@ -11,36 +11,42 @@
 //! 5. assemble: nodes and copies in file order, functions by name, variables and their sections ([`crate::assemble`]);
 //! 6. dedup: only if there are copies.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod again;
+mod ahead;
+mod chosen;
+mod reading;
+
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use btf_builder::{Btf, Endian, Limits, NameFilter};
-use dwarf_reader::{At, NoRelocations, Relocate, Root, Sections, Str, Unit, UnitHeader, UnitKind};
+use btf_builder::{Btf, Endian, Limits};
+use dwarf_reader::{NoRelocations, Relocate, Root, Sections, Unit, UnitHeader, UnitKind};
 use elf_io::{Elf, FileMap};
 use rayon::prelude::*;
 
+use self::again::Again;
+use self::ahead::Ahead;
+use self::chosen::Chosen;
+pub(crate) use self::chosen::Emitted;
+use self::reading::{Reading, Units};
 use crate::arrays::{Arrays, Form};
 use crate::assemble::{Assembly, bad_names};
 use crate::base::{Base, BaseIndex};
 use crate::copies::{Copies, CuOut, Ground, like};
-use crate::cu::{NameSet, Worker};
+use crate::cu::NameSet;
 use crate::diag::{Diag, DiagKind, Skipped};
 use crate::error::{Error, ErrorKind, Result};
 use crate::features::Features;
-use crate::func::{Abi, Functions, Judge, State, Verdict};
-use crate::ident::is_identifier;
+use crate::func::{Abi, Functions};
 use crate::input::{Debug, Relocator};
-use crate::kfunc::{self, Kfunc, Kfuncs};
 use crate::pages::Pages;
 use crate::settle::{self, Taint};
-use crate::sieve::FileNames;
-use crate::store::{Frozen, Key, NodeId, Store};
-use crate::text::{Extra, Text, synthetic};
-use crate::vars::{self, VarRec, VarSections};
+use crate::store::{Frozen, Store};
+use crate::text::{Extra, Text};
+use crate::vars::{self, VarRec};
 
 /// What to encode and how.
 #[derive(Debug, Clone)]
@@ -127,25 +133,6 @@ pub struct Encoded {
     pub stats: Stats,
     /// The file has no DWARF at all, so that the BTF is empty.
     pub no_dwarf: bool,
-}
-
-struct WorkerOut<'f> {
-    cus: Vec<CuOut>,
-    /// In order of group.
-    states: Vec<State>,
-    vars: Vec<VarRec<'f>>,
-    diags: Vec<Diag>,
-    n_type_dies: u64,
-    n_skeletons: u32,
-    stop: Option<Stop>,
-}
-
-/// Why a worker read no further.
-struct Stop {
-    cu: u32,
-    /// Types make a cycle that no struct breaks; it may be that typedefs do.
-    cycle: bool,
-    error: dwarf_reader::Error,
 }
 
 fn into_inner<T>(m: Mutex<T>) -> T {
@@ -236,6 +223,25 @@ fn run(
     match &debug.tables {
         Some(tables) => file.run(&|| Relocator::new(tables)),
         None => file.run(&|| NoRelocations),
+    }
+}
+
+/// The nodes of all CUs, and which names stand for several.
+struct Settled {
+    store: Frozen,
+    /// Definitions by the number of their name.
+    defs: Vec<(u32, u32)>,
+    taint: Taint,
+}
+
+impl Settled {
+    fn ground<'a>(&'a self, base: Option<&'a BaseIndex>) -> Ground<'a> {
+        Ground {
+            store: &self.store,
+            base,
+            taint: &self.taint,
+            defs: &self.defs,
+        }
     }
 }
 
@@ -374,179 +380,61 @@ impl<'f> File<'f> {
         functions: &Functions<'f>,
         relocator: &(dyn Fn() -> R + Sync),
     ) -> std::result::Result<Encoded, ErrorKind> {
-        let start = Instant::now();
-        let abi = Abi::of(self.elf.machine());
-        let var_sections = VarSections::new(self.elf, self.options.features);
         crate::text::warm(self.sections.str);
         let extra = Extra::default();
-        let text = Text::new(self.sections, &extra, self.options.kabi_prefix.as_deref());
-        let bytes: u64 = groups
-            .iter()
-            .flat_map(|g| g.iter())
-            .map(|h| h.end - h.off)
-            .sum();
-        let n_units: usize = groups.iter().map(|g| g.len()).sum();
-        let threads = self.threads(groups.len(), bytes);
-        let sharing = self.sharing();
-        let mut ahead = Vec::new();
-        if let Some(base) = self.unindexed {
-            ahead = self.read_ahead(groups, relocator, text, threads)?;
-            self.unindexed = None;
-            self.phases.push(("read", start.elapsed()));
-            let start = Instant::now();
-            // True signatures have names that are put together later on.
-            let composed = self.options.features.true_signature;
-            let names = (!composed).then(|| self.names(&ahead, functions, text));
-            self.base = Some(self.own_index.get_or_init(|| base.index_for(names)));
-            self.phases.push(("index base", start.elapsed()));
-        }
+        let headers = || groups.iter().flat_map(|group| group.iter());
+        let bytes: u64 = headers().map(|h| h.end - h.off).sum();
+        let reading = Reading {
+            groups,
+            functions,
+            relocator,
+            text: Text::new(self.sections, &extra, self.options.kabi_prefix.as_deref()),
+            abi: Abi::of(self.elf.machine()),
+            n_units: headers().count(),
+            threads: self.threads(groups.len(), bytes),
+        };
+        let ahead = match self.unindexed {
+            Some(base) => self.index_base(base, &reading)?,
+            None => Ahead::new(),
+        };
+        self.unindexed = None;
+
         let start = Instant::now();
         let names = self.base.map_or(0, |b| b.names().len() as u32);
-        let store = Store::new(threads, names);
-
-        let next = AtomicUsize::new(0);
-        let pages = Pages::new(self.map, self.sections.info, threads);
-        let outs = Mutex::new(Vec::new());
-        let work = || {
-            let worker = pages.worker();
-            let mut relocate = relocator();
-            let mut w = Worker::new(text, self.options.features, self.base, &store);
-            w.arrays = self.arrays;
-            w.typedefs_by_name = self.typedefs_by_name;
-            w.repeats = repeats(n_units);
-            w.alone = threads == 1 && !w.repeats;
-            let mut judge = Judge::default();
-            let mut out = WorkerOut {
-                cus: Vec::new(),
-                states: Vec::new(),
-                vars: Vec::new(),
-                diags: Vec::new(),
-                n_type_dies: 0,
-                n_skeletons: 0,
-                stop: None,
-            };
-            loop {
-                // Ascending for each worker, so that what a worker sees first is its earliest.
-                let cu = next.fetch_add(1, Ordering::Relaxed);
-                let Some(group) = groups.get(cu) else { break };
-                let cu = cu as u32;
-                if let Some(header) = group.first().filter(|h| !h.in_types) {
-                    pages.reach(worker, header.off);
-                }
-                let unit = ahead.get(cu as usize).and_then(|unit| lock(unit).take());
-                let read = match unit {
-                    Some(unit) => {
-                        w.unit = unit;
-                        Ok(())
-                    }
-                    None => self.read_unit(&mut w.unit, group, &mut relocate, text),
-                };
-                if let Err(e) = read {
-                    // Others need not go on either, but CUs before this one must still be looked at.
-                    out.stop = Some(Stop {
-                        cu,
-                        cycle: false,
-                        error: e,
-                    });
-                    break;
-                }
-                out.n_type_dies += w.unit.types.len() as u64;
-                out.n_skeletons += w.unit.n_skeletons;
-                if let Err(cycle) = w.types(cu) {
-                    out.stop = Some(Stop {
-                        cu,
-                        cycle: true,
-                        error: cycle.into_error(&w.unit),
-                    });
-                    break;
-                }
-                let mut nodes = w.nodes();
-                self.tags(&mut w, &mut nodes);
-                judge.unit(&mut w, functions, abi, &relocate);
-                vars::collect(&mut w, &var_sections, &mut out.vars);
-                if let Err(error) = w.check_strays(group) {
-                    out.stop = Some(Stop {
-                        cu,
-                        cycle: false,
-                        error,
-                    });
-                    break;
-                }
-                out.cus.push(CuOut {
-                    cu,
-                    mentioned: w.mentioned.clone(),
-                    nodes,
-                });
-            }
-            pages.reach(worker, u64::MAX);
-            out.states = judge.states.into_sorted();
-            out.diags = std::mem::take(&mut w.diags);
-            lock(&outs).push(out);
-        };
-        let mut diags = Vec::new();
-        let mut kfuncs = || kfunc::collect(self.elf, self.base, self.options.features, &mut diags);
-        let kfuncs = if threads > 1 {
-            rayon::scope(|s| {
-                for _ in 0..threads {
-                    s.spawn(|_| work());
-                }
-                kfuncs()
-            })
-        } else {
-            work();
-            kfuncs()
-        };
-        let mut outs = into_inner(outs);
-        if let Some(stop) = outs
-            .iter_mut()
-            .filter_map(|o| o.stop.take())
-            .min_by_key(|stop| stop.cu)
-        {
-            if stop.cycle && !self.typedefs_by_name {
+        let store = Store::new(reading.threads, names);
+        let units = match self.read_units(&reading, &store, &ahead) {
+            Ok(units) => units,
+            Err(halt) if halt.cycle && !self.typedefs_by_name => {
                 self.typedefs_by_name = true;
                 self.phases.truncate(2);
                 return self.read(groups, functions, relocator);
             }
-            return Err(ErrorKind::Dwarf(stop.error));
-        }
-        let n_skeletons: u32 = outs.iter().map(|o| o.n_skeletons).sum();
-        let n_type_dies: u64 = outs.iter().map(|o| o.n_type_dies).sum();
-        if n_type_dies == 0 && n_skeletons > 0 {
-            return Err(ErrorKind::SplitDwarf);
-        }
-        let kfuncs = kfuncs?;
-        let mut states = Vec::with_capacity(outs.len());
-        let mut vars = Vec::new();
-        let mut cus = Vec::with_capacity(groups.len());
-        for out in outs {
-            states.push(out.states);
-            vars.extend(out.vars);
-            diags.extend(out.diags);
-            cus.extend(out.cus);
-        }
-        cus.sort_unstable_by_key(|c| c.cu);
+            Err(halt) => return Err(halt.error),
+        };
         self.phases.push(("read", start.elapsed()));
 
-        let base = self.base;
+        let Units {
+            cus,
+            states,
+            mut vars,
+            kfuncs,
+            mut diags,
+            n_type_dies,
+            n_skeletons,
+        } = units;
+        let sharing = self.sharing();
         let decide = || {
             let start = Instant::now();
-            let chosen = self.decide(functions, &kfuncs, &states, sharing);
+            let chosen = Chosen::of(functions, &kfuncs, &states, self.options, sharing);
             drop(states);
             vars.sort_unstable_by_key(|v: &VarRec<'_>| v.key);
             let reduced = vars::reduce(&mut vars, self.elf, &mut diags);
             reduced.map(|()| (chosen, start.elapsed()))
         };
-        let everything = self.options.paranoid || self.typedefs_by_name;
         let settle = || {
             let start = Instant::now();
-            let mut mentioned = NameSet::default();
-            for c in &cus {
-                mentioned.add(&c.mentioned);
-            }
-            let frozen = store.freeze();
-            let defs = settle::definitions(&frozen);
-            let taint = settle::taint(&frozen, base, &mentioned, &defs, &text, everything);
-            (frozen, defs, taint, start.elapsed())
+            let settled = self.settle(store, &cus, reading.text);
+            (settled, start.elapsed())
         };
         let (decided, settled) = if sharing > 1 {
             rayon::join(decide, settle)
@@ -555,61 +443,16 @@ impl<'f> File<'f> {
         };
         let (mut chosen, time) = decided?;
         self.phases.push(("decide", time));
-        let (frozen, defs, taint, time) = settled;
-        let start = Instant::now() - time;
-        let mut frozen = frozen;
-        let mut copies = Copies::default();
-        if !taint.is_empty() {
-            let ground = Ground {
-                store: &frozen,
-                base,
-                taint: &taint,
-                defs: &defs,
-            };
-            let (shared, verbatim) = Copies::shared(ground, &cus, everything);
-            copies = shared;
-            if !verbatim.is_empty() {
-                let again = Again {
-                    file: self,
-                    groups,
-                    functions,
-                    abi,
-                    text,
-                    taint: &taint,
-                    chosen: &chosen,
-                    vars: &vars,
-                };
-                frozen = again.run(frozen, &verbatim, threads, relocator, &mut copies)?;
-            }
-        }
+        let (mut settled, time) = settled;
+        let start = Instant::now();
+        let mut copies = self.copy(&reading, &mut settled, &cus, &mut chosen, &mut vars)?;
         // Half of the memory in use, in pieces.
         if sharing > 1 {
             cus.into_par_iter().for_each(drop);
         } else {
             drop(cus);
         }
-        let ground = Ground {
-            store: &frozen,
-            base,
-            taint: &taint,
-            defs: &defs,
-        };
-        if copies.len() > 0 {
-            for e in &mut chosen.emit {
-                let cu = (e.key >> 32) as u32;
-                e.proto = match copies.verbatim_proto(e.key) {
-                    Some(proto) => proto,
-                    None => copies.in_cu(ground, cu, e.proto),
-                };
-            }
-            for v in &mut vars {
-                v.ty = match copies.verbatim_var(v.key) {
-                    Some(ty) => ty,
-                    None => copies.in_cu(ground, (v.key >> 32) as u32, v.ty),
-                };
-            }
-        }
-        self.phases.push(("settle", start.elapsed()));
+        self.phases.push(("settle", time + start.elapsed()));
 
         let start = Instant::now();
         let n_copies = copies.len();
@@ -618,29 +461,31 @@ impl<'f> File<'f> {
             let mut graph = like(&btf);
             // Of copies there may be more than of types in any BTF that a kernel takes.
             graph.set_limits(Limits::FORMAT);
-            copies.dedup(ground, &text, graph)?;
+            copies.dedup(settled.ground(self.base), &reading.text, graph)?;
         }
         self.phases.push(("dedup", start.elapsed()));
 
         let start = Instant::now();
-        let mut assembly =
-            Assembly::new(btf, text, ground, &copies, self.options.features, sharing);
+        let ground = settled.ground(self.base);
+        let features = self.options.features;
+        let mut assembly = Assembly::new(btf, reading.text, ground, &copies, features, sharing);
         assembly.types();
         assembly.functions(&chosen.emit)?;
         assembly.variables(&vars, self.elf)?;
         assembly.finish()?;
-        let places = if assembly.names.bad.is_empty() {
+        let Assembly { btf, names, .. } = assembly;
+        let places = if names.bad.is_empty() {
             BTreeMap::new()
         } else {
-            self.places_of_names(&assembly.names.bad, groups, &mut relocator(), text)
+            self.places_of_names(&names.bad, &reading)
         };
-        diags.extend(bad_names(assembly.names.bad, &places));
-        let btf = assembly.btf;
-        let n_ambiguous_names = taint.seeds().len();
+        diags.extend(bad_names(names.bad, &places));
+        let n_ambiguous_names = settled.taint.seeds().len();
         if sharing > 1 {
-            drop_aside((frozen, copies, taint));
+            drop_aside((settled, copies));
         }
         self.phases.push(("assemble", start.elapsed()));
+
         if n_skeletons > 0 {
             diags.push(Diag {
                 kind: DiagKind::Skeleton,
@@ -648,23 +493,9 @@ impl<'f> File<'f> {
                 name: String::new(),
             });
         }
-        diags.sort_by(|a, b| {
-            let place = |d: &Diag| (d.at.map(|a| (a.unit, a.die_off)), d.kind);
-            place(a).cmp(&place(b)).then_with(|| a.name.cmp(&b.name))
-        });
-        diags.dedup();
-        if !self.options.features.encode_force {
-            let mut fatal = diags.iter().filter(|d| d.kind.is_fatal_without_force());
-            if let Some(first) = fatal.next() {
-                let first = first.to_string();
-                return Err(ErrorKind::CannotExpress {
-                    n: 1 + fatal.count(),
-                    first,
-                });
-            }
-        }
+        self.report(&mut diags)?;
         let stats = Stats {
-            n_units,
+            n_units: reading.n_units,
             n_type_dies,
             n_copies,
             n_ambiguous_names,
@@ -679,195 +510,89 @@ impl<'f> File<'f> {
         })
     }
 
-    /// Decides about all functions, of which there are states from several workers, each list in order.
-    fn decide(
+    /// Whether every type is compared by graph.
+    fn compares_all(&self) -> bool {
+        self.options.paranoid || self.typedefs_by_name
+    }
+
+    /// Finds the names that stand for several types.
+    fn settle(&self, store: Store, cus: &[CuOut], text: Text<'_>) -> Settled {
+        let mut mentioned = NameSet::default();
+        for c in cus {
+            mentioned.add(&c.mentioned);
+        }
+        let store = store.freeze();
+        let defs = settle::definitions(&store);
+        let all = self.compares_all();
+        let taint = settle::taint(&store, self.base, &mentioned, &defs, &text, all);
+        Settled { store, defs, taint }
+    }
+
+    /// Copies for CUs what depends on what such names mean there, and has functions and variables refer to the copies.
+    fn copy<R: Relocate + Send>(
         &self,
-        functions: &Functions<'f>,
-        kfuncs: &Kfuncs,
-        states: &[Vec<State>],
-        threads: usize,
-    ) -> Chosen<'f> {
-        let drop_asm = self.options.drop_asm_functions;
-        let decide = |groups: Range<u32>| {
-            let of_groups = |states: &'_ Vec<State>| {
-                let start = states.partition_point(|s| s.group < groups.start);
-                let end = states.partition_point(|s| s.group < groups.end);
-                start..end
+        reading: &Reading<'_, 'f, R>,
+        settled: &mut Settled,
+        cus: &[CuOut],
+        chosen: &mut Chosen<'f>,
+        vars: &mut [VarRec<'_>],
+    ) -> std::result::Result<Copies, ErrorKind> {
+        if settled.taint.is_empty() {
+            return Ok(Copies::default());
+        }
+        let ground = settled.ground(self.base);
+        let (mut copies, verbatim) = Copies::shared(ground, cus, self.compares_all());
+        if !verbatim.is_empty() {
+            let again = Again {
+                file: self,
+                reading,
+                taint: &settled.taint,
+                chosen,
+                vars,
             };
-            let mut all: Vec<&State> = Vec::new();
-            for states in states {
-                let states = &states[of_groups(states)];
-                all.extend(states.iter().filter(|s| !(drop_asm && s.asm)));
-            }
-            if states.len() > 1 {
-                all.sort_unstable_by_key(|s| (s.group, s.key));
-            }
-            let mut chosen = Chosen::default();
-            for group in all.chunk_by(|a, b| a.group == b.group) {
-                chosen.decide(functions, kfuncs, group, self.options.features);
-            }
-            chosen
-        };
-        let n = functions.groups.len() as u32;
-        if threads == 1 {
-            let mut chosen = decide(0..n);
-            chosen.sort();
-            return chosen;
+            let store = std::mem::take(&mut settled.store);
+            settled.store = again.run(store, &verbatim, &mut copies)?;
         }
-        /// Groups that are decided about in one go.
-        const PIECE: usize = 2048;
-        let starts: Vec<u32> = (0..n).step_by(PIECE).collect();
-        let pieces = starts.into_par_iter();
-        let pieces: Vec<Chosen<'f>> = pieces
-            .map(|start| decide(start..n.min(start + PIECE as u32)))
-            .collect();
-        let mut chosen = Chosen::default();
-        chosen
-            .emit
-            .reserve(pieces.iter().map(|c| c.emit.len()).sum());
-        for mut piece in pieces {
-            chosen.emit.append(&mut piece.emit);
-            chosen.skipped.append(&mut piece.skipped);
+        if copies.len() == 0 {
+            return Ok(copies);
         }
-        chosen.sort();
-        chosen
+        let ground = settled.ground(self.base);
+        for e in &mut chosen.emit {
+            let cu = (e.key >> 32) as u32;
+            e.proto = match copies.verbatim_proto(e.key) {
+                Some(proto) => proto,
+                None => copies.in_cu(ground, cu, e.proto),
+            };
+        }
+        for v in vars {
+            v.ty = match copies.verbatim_var(v.key) {
+                Some(ty) => ty,
+                None => copies.in_cu(ground, (v.key >> 32) as u32, v.ty),
+            };
+        }
+        Ok(copies)
     }
 
-    /// Reads a unit, or several that refer to each other.
-    fn read_unit<R: Relocate>(
-        &self,
-        unit: &mut Unit,
-        group: &[UnitHeader],
-        relocate: &mut R,
-        text: Text<'_>,
-    ) -> dwarf_reader::Result<()> {
-        let keep = |root: &Root<'_>| self.options.keeps(root);
-        unit.read(self.sections, group, relocate, &keep)?;
-        text.cut_names(unit);
-        Ok(())
-    }
-
-    /// All units, read before it is known what the base has of their types. Where one cannot be read there is none, for
-    /// the error to be found in its turn.
+    /// Puts what was noticed in order.
     ///
     /// # Errors
-    /// If units refer to others, which makes what was read worthless.
-    fn read_ahead<R: Relocate + Send>(
-        &self,
-        groups: &[&[UnitHeader]],
-        relocator: &(dyn Fn() -> R + Sync),
-        text: Text<'_>,
-        threads: usize,
-    ) -> std::result::Result<Vec<Mutex<Option<Unit>>>, ErrorKind> {
-        let read = |relocate: &mut R, group: &&[UnitHeader]| {
-            let mut unit = Unit::default();
-            match self.read_unit(&mut unit, group, relocate, text) {
-                Ok(()) => Ok(Mutex::new(Some(unit))),
-                Err(error) if error.needs_merge() => Err(error.into()),
-                Err(_) => Ok(Mutex::new(None)),
-            }
-        };
-        if threads > 1 {
-            let units = groups.par_iter().map_init(relocator, read);
-            return units.collect();
-        }
-        let mut relocate = relocator();
-        groups
-            .iter()
-            .map(|group| read(&mut relocate, group))
-            .collect()
-    }
-
-    /// All names of the file that may be looked up in the base.
-    fn names(
-        &self,
-        units: &[Mutex<Option<Unit>>],
-        functions: &Functions<'_>,
-        text: Text<'_>,
-    ) -> FileNames {
-        let mut n = functions.syms.len();
-        let mut n_params = 0;
-        for_each_unit(units, |unit| {
-            n_params += unit.params.len() + unit.func_params.len();
-            let n_types = unit.types.len() + unit.members.len() + unit.enumerators.len();
-            n += n_types + unit.funcs.len() + unit.vars.len();
+    /// If something of it cannot be expressed, without leave to go on.
+    fn report(&self, diags: &mut Vec<Diag>) -> std::result::Result<(), ErrorKind> {
+        diags.sort_by(|a, b| {
+            let place = |d: &Diag| (d.at.map(|a| (a.unit, a.die_off)), d.kind);
+            place(a).cmp(&place(b)).then_with(|| a.name.cmp(&b.name))
         });
-        n += n_params;
-        let symbols = functions.groups.iter().map(|group| group.name);
-        let symbols = symbols.chain(functions.syms.iter().map(|sym| sym.name));
-        let sections = self.elf.sections().iter().map(|section| section.name);
-        // Most names are there several times.
-        let mut names = NameFilter::with_capacity(n / 2);
-        let mut params = NameFilter::with_capacity(n_params / 2);
-        symbols.chain(sections).for_each(|name| names.insert(name));
-        synthetic::NAMES.iter().for_each(|name| names.insert(name));
-        // Those put in last, by place.
-        let mut last = [Str::NONE; 1024];
-        let mut insert = |name: Str| {
-            let last = &mut last[name.to_bits() as usize % 1024];
-            if *last != name {
-                *last = name;
-                names.insert(text.bytes(name));
-            }
+        diags.dedup();
+        if self.options.features.encode_force {
+            return Ok(());
+        }
+        let mut fatal = diags.iter().filter(|d| d.kind.is_fatal_without_force());
+        let Some(first) = fatal.next() else {
+            return Ok(());
         };
-        for_each_unit(units, |unit| {
-            unit.for_each_name(|name, _| insert(name));
-            unit.decl_tags.iter().for_each(|tag| insert(tag.value));
-            let of_types = unit.params.iter().map(|param| param.name);
-            let of_funcs = unit.func_params.iter().map(|param| param.name);
-            let named = of_types.chain(of_funcs).filter(|name| !name.is_none());
-            named.for_each(|name| params.insert(text.bytes(name)));
-        });
-        FileNames { all: names, params }
-    }
-
-    /// The first DIE that has each of these names. Reads the file once more, since nothing kept the places.
-    fn places_of_names<R: Relocate>(
-        &self,
-        names: &[Vec<u8>],
-        groups: &[&[UnitHeader]],
-        relocate: &mut R,
-        text: Text<'_>,
-    ) -> BTreeMap<Vec<u8>, At> {
-        let mut wanted: BTreeSet<&[u8]> = names.iter().map(Vec::as_slice).collect();
-        let mut places = BTreeMap::new();
-        let mut unit = Unit::default();
-        for group in groups {
-            if wanted.is_empty() || self.read_unit(&mut unit, group, relocate, text).is_err() {
-                break;
-            }
-            unit.for_each_name(|name, off| {
-                let name = text.bytes(name);
-                if wanted.remove(name)
-                    && let Some(at) = unit.at(off)
-                {
-                    places.insert(name.to_vec(), at);
-                }
-            });
-        }
-        places
-    }
-
-    /// Decl tags of a unit's types.
-    fn tags(&self, w: &mut Worker<'_, '_>, nodes: &mut Vec<u32>) {
-        /// Order keys of decl tags stand behind those of types.
-        const TAG_ORDER: u32 = 0x8000_0000;
-        if !self.options.features.decl_tag {
-            return;
-        }
-        for n in 0..w.unit.decl_tags.len() {
-            let t = w.unit.decl_tags[n];
-            // The kernel refuses a tag that says nothing.
-            if let dwarf_reader::TagTarget::Type(i) = t.target
-                && !w.text.bytes(t.value).is_empty()
-            {
-                let local = w.local_at(i as usize);
-                nodes.push(
-                    w.decl_tag(t.value, t.component, local, TAG_ORDER + n as u32)
-                        .raw(),
-                );
-            }
-        }
+        let first = first.to_string();
+        let n = 1 + fatal.count();
+        Err(ErrorKind::CannotExpress { n, first })
     }
 
     /// How many workers a file of so many units and bytes of DWARF deserves.
@@ -894,204 +619,4 @@ impl<'f> File<'f> {
 /// Whether units refer to others that they were read without.
 fn needs_merge(error: &ErrorKind) -> bool {
     matches!(error, ErrorKind::Dwarf(error) if error.needs_merge())
-}
-
-/// Calls `f` with each unit that could be read.
-fn for_each_unit(units: &[Mutex<Option<Unit>>], mut f: impl FnMut(&Unit)) {
-    for unit in units {
-        if let Some(unit) = &*lock(unit) {
-            f(unit);
-        }
-    }
-}
-
-/// Whether so many units repeat their types often enough for [`Worker::repeats`]: a kernel image's do; in the few of a
-/// module, making a key of what each DIE says costs more than it saves.
-fn repeats(n_units: usize) -> bool {
-    // Debug builds, and so the tests, go that way wherever anything can repeat.
-    const MANY: usize = if cfg!(debug_assertions) { 2 } else { 512 };
-    n_units >= MANY
-}
-
-/// A function that is emitted.
-#[derive(Debug, Clone)]
-pub(crate) struct Emitted<'f> {
-    /// The name, with what follows a dot in true signatures.
-    pub(crate) name: &'f [u8],
-    /// Whether the kernel takes the name.
-    pub(crate) is_identifier: bool,
-    pub(crate) kfunc: Option<Kfunc>,
-    /// The first bytes of the name as a number, which settles nearly all comparisons.
-    head: u128,
-    /// The name without that.
-    base_name: &'f [u8],
-    pub(crate) key: Key,
-    pub(crate) proto: NodeId,
-    /// Decl tags: component and value.
-    pub(crate) tags: Vec<(i32, Str)>,
-}
-
-/// What became of all functions.
-#[derive(Debug, Default)]
-struct Chosen<'f> {
-    emit: Vec<Emitted<'f>>,
-    skipped: Vec<Skipped>,
-}
-
-impl<'f> Chosen<'f> {
-    /// Puts all in order of name.
-    fn sort(&mut self) {
-        let by_name =
-            |a: &Emitted<'_>, b: &Emitted<'_>| (a.head, a.base_name).cmp(&(b.head, b.base_name));
-        if self.emit.len() < 1 << 14 {
-            self.emit.sort_unstable_by(by_name);
-        } else {
-            self.emit.par_sort_unstable_by(by_name);
-        }
-        self.skipped.sort_by(|a, b| a.name.cmp(&b.name));
-    }
-
-    fn decide(
-        &mut self,
-        functions: &Functions<'f>,
-        kfuncs: &Kfuncs,
-        states: &[&State],
-        features: Features,
-    ) {
-        let group = states[0].group;
-        let base_name = functions.groups[group as usize].name;
-        let emitted = |i: usize, dotted: Option<u32>| {
-            let sym = dotted.map(|d| functions.syms_of(group)[d as usize]);
-            // A concrete instance has no annotations of its own; those of any instance are the function's.
-            let own = Some(&states[i].tags).filter(|t| !t.is_empty());
-            let tags = own.or_else(|| states.iter().map(|s| &s.tags).find(|t| !t.is_empty()));
-            let name = sym.map_or(base_name, |sym| sym.name);
-            let mut head = [0; 16];
-            let n = base_name.len().min(16);
-            head[..n].copy_from_slice(&base_name[..n]);
-            Emitted {
-                name,
-                is_identifier: is_identifier(name),
-                kfunc: kfuncs.find(name),
-                head: u128::from_be_bytes(head),
-                base_name,
-                key: states[i].key,
-                proto: states[i].proto,
-                tags: tags.cloned().unwrap_or_default(),
-            }
-        };
-        match crate::func::decide(functions, states, features) {
-            Verdict::Emit(i) => self.emit.push(emitted(i, None)),
-            Verdict::EmitDotted(i) => self.emit.push(emitted(i, states[i].dotted)),
-            Verdict::Skip(reasons) => {
-                self.skipped.push(Skipped {
-                    name: String::from_utf8_lossy(base_name).into_owned(),
-                    reasons,
-                });
-            }
-        }
-    }
-}
-
-/// The second reading of CUs whose nodes do not say which of two definitions under one name they mean.
-struct Again<'a, 'f> {
-    file: &'a File<'f>,
-    groups: &'a [&'a [UnitHeader]],
-    functions: &'a Functions<'f>,
-    abi: Abi,
-    text: Text<'f>,
-    taint: &'a Taint,
-    chosen: &'a Chosen<'f>,
-    vars: &'a [VarRec<'f>],
-}
-
-impl<'a, 'f> Again<'a, 'f> {
-    fn run<R: Relocate + Send>(
-        &self,
-        frozen: Frozen,
-        affected: &[u32],
-        threads: usize,
-        relocator: &(dyn Fn() -> R + Sync),
-        copies: &mut Copies,
-    ) -> std::result::Result<Frozen, ErrorKind> {
-        // Functions and variables whose types are tainted, by CU.
-        let mut funcs: Vec<u64> = self
-            .chosen
-            .emit
-            .iter()
-            .filter(|e| self.taint.has(e.proto))
-            .map(|e| e.key)
-            .collect();
-        funcs.sort_unstable();
-        let store = frozen.thaw();
-        let next = AtomicUsize::new(0);
-        let parts = Mutex::new(Vec::new());
-        let failed = Mutex::new(None);
-        // The store is borrowed for as long as the text is; it is given back below.
-        let shared = &store;
-        let work = || {
-            let mut relocate = relocator();
-            let mut w = Worker::new(
-                self.text,
-                self.file.options.features,
-                self.file.base,
-                shared,
-            );
-            w.arrays = self.file.arrays;
-            w.typedefs_by_name = self.file.typedefs_by_name;
-            w.repeats = repeats(affected.len());
-            let mut judge = Judge::default();
-            loop {
-                let n = next.fetch_add(1, Ordering::Relaxed);
-                let Some(&cu) = affected.get(n) else { break };
-                let group = self.groups[cu as usize];
-                let file = self.file;
-                if let Err(e) = file.read_unit(&mut w.unit, group, &mut relocate, self.text) {
-                    *lock(&failed) = Some(e);
-                    break;
-                }
-                if let Err(cycle) = w.types(cu) {
-                    *lock(&failed) = Some(cycle.into_error(&w.unit));
-                    break;
-                }
-                judge.wanted.clear();
-                judge.captured.clear();
-                judge.states.clear();
-                let from = funcs.partition_point(|k| k >> 32 < u64::from(cu));
-                let of_cu = funcs[from..]
-                    .iter()
-                    .take_while(|&&k| k >> 32 == u64::from(cu));
-                judge.wanted.extend(of_cu.map(|&k| k as u32));
-                if !judge.wanted.is_empty() {
-                    judge.unit(&mut w, self.functions, self.abi, &relocate);
-                }
-                let mut part = Copies::verbatim(&mut w, cu, self.taint);
-                part.functions(&mut w, &judge.captured);
-                let from = self.vars.partition_point(|v| v.key >> 32 < u64::from(cu));
-                let vars = self.vars[from..]
-                    .iter()
-                    .take_while(|v| v.key >> 32 == u64::from(cu));
-                part.variables(&mut w, vars.filter(|v| self.taint.has(v.ty)));
-                lock(&parts).push((cu, part));
-            }
-        };
-        if threads > 1 && affected.len() > 1 {
-            rayon::scope(|s| {
-                for _ in 0..threads.min(affected.len()) {
-                    s.spawn(|_| work());
-                }
-            });
-        } else {
-            work();
-        }
-        if let Some(e) = into_inner(failed) {
-            return Err(ErrorKind::Dwarf(e));
-        }
-        let mut parts = into_inner(parts);
-        parts.sort_unstable_by_key(|p| p.0);
-        for (_, part) in parts {
-            copies.append(part);
-        }
-        Ok(store.freeze())
-    }
 }

@@ -314,7 +314,7 @@ impl Store {
 }
 
 /// The store once all CUs are read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Frozen {
     pub(crate) shards: Vec<Shard>,
     bits: u32,
