@@ -47,6 +47,7 @@ pub(crate) struct Abbrev {
 pub(crate) struct Abbrevs {
     /// By code, as long as codes are dense (all compilers count from 1).
     dense: Vec<Option<Abbrev>>,
+    /// Of other codes, in ascending order.
     sparse: Vec<(u64, Abbrev)>,
     /// By code, of those of one byte.
     plain: Vec<Plain>,
@@ -97,8 +98,15 @@ impl Abbrevs {
     pub(crate) fn get(&self, code: u64) -> Option<&Abbrev> {
         match self.dense.get(code as usize) {
             Some(a) => a.as_ref(),
-            None => self.sparse.iter().find(|(c, _)| *c == code).map(|(_, a)| a),
+            None => self.get_sparse(code),
         }
+    }
+
+    #[cold]
+    fn get_sparse(&self, code: u64) -> Option<&Abbrev> {
+        let at = self.sparse.partition_point(|(c, _)| *c < code);
+        let (found, abbrev) = self.sparse.get(at)?;
+        (*found == code).then_some(abbrev)
     }
 
     /// What is read in one go of the DIE whose code is this byte, if that is all of its code; of [`Sort::Other`] else.
@@ -130,6 +138,7 @@ impl Abbrevs {
         loop {
             let code = cur.uleb().map_err(|_| bad())?;
             if code == 0 {
+                self.sparse.sort_by_key(|&(code, _)| code);
                 return Ok(());
             }
             let start = cur.pos;
@@ -264,6 +273,35 @@ fn skip_declaration<const BE: bool>(cur: &mut Cursor<'_, BE>) -> Result<(), Erro
         }
         if form == u64::from(c::DW_FORM_implicit_const.0) {
             cur.sleb()?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_far_apart_are_found() {
+        let mut section = Vec::new();
+        let codes = [1 << 40, 3, MAX_DENSE, 1 << 17, MAX_DENSE + 1, 1, 1 << 33];
+        for (code, tag) in codes.into_iter().zip(1..) {
+            gimli::leb128::write::unsigned(&mut section, code).unwrap();
+            section.extend([tag, 0, 0, 0]);
+        }
+        section.push(0);
+        let encoding = Encoding {
+            version: 5,
+            address_size: 8,
+            dwarf64: false,
+        };
+        let mut abbrevs = Abbrevs::default();
+        abbrevs.read::<false>(&section, 0, encoding).unwrap();
+        for (code, tag) in codes.into_iter().zip(1..) {
+            assert_eq!(abbrevs.get(code).map(|ab| ab.tag), Some(tag), "{code}");
+        }
+        for code in [0, 2, 4, MAX_DENSE + 2, 1 << 18, u64::MAX] {
+            assert!(abbrevs.get(code).is_none(), "{code}");
         }
     }
 }
