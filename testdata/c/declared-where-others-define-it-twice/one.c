@@ -1,0 +1,3 @@
+struct request { long long a; };
+typedef struct request *handle;
+handle second(void) { return 0; }
