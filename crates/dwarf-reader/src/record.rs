@@ -185,8 +185,6 @@ pub struct Var {
     /// DIE offset of what says the rest: `DW_AT_specification`, or `DW_AT_abstract_origin` as link-time optimisation
     /// leaves it. `u32::MAX` if absent.
     pub origin: u32,
-    /// Number of types whose DIEs had ended before.
-    pub order: u32,
     /// `DW_AT_declaration`.
     pub declaration: bool,
     /// `DW_AT_external`.

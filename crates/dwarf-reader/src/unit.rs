@@ -68,8 +68,6 @@ pub struct Unit {
     pub headers: Vec<UnitHeader>,
     /// Units left out: skeletons.
     pub n_skeletons: u32,
-    /// Types that were left out because C has no word for them.
-    pub n_unsupported: u32,
     /// Where the group of units starts, in a space in which `.debug_types` follows `.debug_info`.
     base: u64,
     /// Offset of `.debug_types` in that space.
@@ -164,7 +162,6 @@ impl Unit {
         self.decl_tags.clear();
         self.headers.clear();
         self.n_skeletons = 0;
-        self.n_unsupported = 0;
         self.frames.clear();
         self.open_members.clear();
         self.open_enumerators.clear();

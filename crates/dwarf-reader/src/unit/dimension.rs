@@ -52,9 +52,6 @@ impl Unit {
         for t in &mut self.types {
             t.order += dimensions.partition_point(|d| d.order <= t.order) as u32;
         }
-        for v in &mut self.vars {
-            v.order += dimensions.partition_point(|d| d.order < v.order) as u32;
-        }
         for (d, before) in dimensions.iter_mut().zip(0..) {
             d.order += before;
         }

@@ -313,7 +313,6 @@ impl Unit {
             } else {
                 a.off(Slot::Origin)
             },
-            order: 0,
             declaration: a.flag(Slot::Declaration),
             external: a.flag(Slot::External),
             artificial: a.flag(Slot::Artificial),
