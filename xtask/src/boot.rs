@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use boot_init::{
-    BtfSeen, Image, KernelModule, Loaded, Machine, Report, Step, build_init, load_order,
+    BtfSeen, Image, KernelModule, Loaded, Machine, Report, Step, Traced, build_init, load_order,
 };
 use btf_builder::{Btf, Kind};
 use btf_verify::{Options, check_module, check_vmlinux};
@@ -630,36 +630,47 @@ impl Summary {
     }
 
     fn trace(&mut self, report: &Report) -> Result<()> {
-        let step = format!("{}:{}", TRACED[0], TRACED[1]);
-        let traced = report
-            .traced
-            .get(&step)
-            .with_context(|| format!("{step}: not in the machine's report"))?;
-        self.programs_ok &=
-            traced.errno == 0 && traced.runs == 1 && traced.value & TRACED_FLAGS == TRACED_FLAGS;
-        self.programs.push(match traced.errno {
-            0 => format!(
-                "fentry/{step} ran {} time(s), saw f_flags {:#o}",
-                traced.runs, traced.value
-            ),
-            errno => format!("fentry/{step}: errno {errno}, {}", traced.line),
-        });
-        Ok(())
+        let is_right = |flags| flags & TRACED_FLAGS == TRACED_FLAGS;
+        let tell =
+            |seen: &Traced| format!("ran {} time(s), saw f_flags {:#o}", seen.runs, seen.value);
+        let [module, function, _] = TRACED;
+        self.program(
+            "fentry/",
+            &report.traced,
+            [module, function],
+            is_right,
+            tell,
+        )
     }
 
     fn call(&mut self, report: &Report) -> Result<()> {
-        let step = format!("{}:{}", CALLED[0], CALLED[1]);
-        let called = report
-            .called
+        let tell = |seen: &Traced| format!("called {} time(s), returned {}", seen.runs, seen.value);
+        self.program(
+            "kfunc ",
+            &report.called,
+            CALLED,
+            |pid| pid == INIT_PID,
+            tell,
+        )
+    }
+
+    /// Adds what became of the program on a function of a module, or that calls one.
+    fn program(
+        &mut self,
+        what: &str,
+        seen: &BTreeMap<String, Traced>,
+        [module, function]: [&str; 2],
+        is_right: impl Fn(u64) -> bool,
+        tell: impl Fn(&Traced) -> String,
+    ) -> Result<()> {
+        let step = format!("{module}:{function}");
+        let seen = seen
             .get(&step)
             .with_context(|| format!("{step}: not in the machine's report"))?;
-        self.programs_ok &= called.errno == 0 && called.runs == 1 && called.value == INIT_PID;
-        self.programs.push(match called.errno {
-            0 => format!(
-                "kfunc {step} called {} time(s), returned {}",
-                called.runs, called.value
-            ),
-            errno => format!("kfunc {step}: errno {errno}, {}", called.line),
+        self.programs_ok &= seen.errno == 0 && seen.runs == 1 && is_right(seen.value);
+        self.programs.push(match seen.errno {
+            0 => format!("{what}{step} {}", tell(seen)),
+            errno => format!("{what}{step}: errno {errno}, {}", seen.line),
         });
         Ok(())
     }

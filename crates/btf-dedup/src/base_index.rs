@@ -72,10 +72,8 @@ impl BaseIndex {
         if !duplicates.is_empty() {
             graph.resolve_all_refs();
         }
-        let has_enum_fwds = graph.prims.iter().any(|&id| {
-            let shape = graph.shape(id);
-            shape.is_enum() && graph.info(shape).is_enum_fwd()
-        });
+        let mut prims = graph.prims.iter();
+        let has_enum_fwds = prims.any(|&id| graph.is_enum_fwd(graph.shape(id)));
         let has_fwds = graph.prims.iter().any(|&id| graph.shape(id).is_fwd());
         let nodes = std::iter::once(void.nodes[0])
             .chain(graph.own.iter().map(|own| own.node))

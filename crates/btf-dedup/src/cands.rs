@@ -72,14 +72,13 @@ impl Cands {
             prepend(&mut self.next, self.start, chain, id);
             chain.len += 1;
             if chain.len == LONG {
-                let mut members = vec![chain.first];
-                while let Some(&id) = members.last()
-                    && id != 0
-                {
-                    members.push(self.next(id));
+                let mut member = chain.first;
+                let mut members = Vec::new();
+                while member != 0 {
+                    members.push(member);
+                    member = self.next(member);
                 }
-                // The last one is no type but the end of the chain.
-                for &member in members.iter().rev().skip(1) {
+                for &member in members.iter().rev() {
                     self.add_signed(g, shape, member);
                 }
             }

@@ -190,7 +190,7 @@ impl Equiv {
         let follow = if shape.is_fwd() {
             !g.shape(resolved).is_fwd()
         } else {
-            g.is_own(resolved) && !(shape.is_enum() && g.info(shape).is_enum_fwd())
+            g.is_own(resolved) && !g.is_enum_fwd(shape)
         };
         let b = if follow { resolved } else { b };
         let (shape_a, shape_b) = (g.shape(a), g.shape(b));

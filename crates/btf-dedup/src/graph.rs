@@ -371,6 +371,12 @@ impl<'b> Graph<'b> {
         }
     }
 
+    /// Whether types of this shape only declare an enum.
+    pub(crate) fn is_enum_fwd(&self, shape: Shape) -> bool {
+        // What is no enum need not be looked up.
+        shape.is_enum() && self.info(shape).is_enum_fwd()
+    }
+
     /// `STRUCT` or `UNION`, as the kind that a forward declaration declares or
     /// a definition defines.
     pub(crate) fn declares_union(&self, shape: Shape) -> bool {

@@ -29,11 +29,8 @@ impl Graph<'_> {
         let prims = std::mem::take(&mut self.prims);
         // Enum declarations are rare outside vmlinux; without any, names need
         // not be looked at.
-        let by_name = self.base.has_enum_fwds()
-            || prims.iter().any(|&id| {
-                let shape = self.shape(id);
-                shape.is_enum() && self.info(shape).is_enum_fwd()
-            });
+        let by_name =
+            self.base.has_enum_fwds() || prims.iter().any(|&id| self.is_enum_fwd(self.shape(id)));
         let mut names = EnumNames::default();
         for &id in &prims {
             let shape = self.shape(id);

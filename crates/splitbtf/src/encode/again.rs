@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dwarf_reader::{At, Relocate, Unit};
 
 use super::chosen::Chosen;
-use super::reading::{Reading, repeats};
+use super::reading::Reading;
 use super::{File, into_inner, lock};
 use crate::copies::Copies;
-use crate::cu::Worker;
 use crate::error::ErrorKind;
 use crate::func::Judge;
 use crate::settle::Taint;
@@ -53,10 +52,7 @@ impl<R: Relocate + Send> Again<'_, '_, R> {
         let work = || {
             let file = self.file;
             let mut relocate = (reading.relocator)();
-            let mut w = Worker::new(reading.text, file.options.features, file.base, shared);
-            w.arrays = file.arrays;
-            w.typedefs_by_name = file.typedefs_by_name;
-            w.repeats = repeats(affected.len());
+            let mut w = file.worker(reading.text, shared, affected.len());
             let mut judge = Judge::default();
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);

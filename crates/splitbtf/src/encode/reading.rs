@@ -154,6 +154,23 @@ impl<'f> File<'f> {
         Ok(units)
     }
 
+    /// A worker on `n_units` of this file, with others.
+    pub(super) fn worker<'t, 's>(
+        &self,
+        text: Text<'t>,
+        store: &'s Store,
+        n_units: usize,
+    ) -> Worker<'t, 's>
+    where
+        'f: 't,
+    {
+        let mut w = Worker::new(text, self.options.features, self.base, store);
+        w.arrays = self.arrays;
+        w.typedefs_by_name = self.typedefs_by_name;
+        w.repeats = repeats(n_units);
+        w
+    }
+
     /// Reads groups until there are none left.
     fn work<'r, R: Relocate>(
         &self,
@@ -163,10 +180,7 @@ impl<'f> File<'f> {
         let pages = &shared.pages;
         let worker = pages.worker();
         let mut relocate = (reading.relocator)();
-        let mut w = Worker::new(reading.text, self.options.features, self.base, shared.store);
-        w.arrays = self.arrays;
-        w.typedefs_by_name = self.typedefs_by_name;
-        w.repeats = repeats(reading.n_units);
+        let mut w = self.worker(reading.text, shared.store, reading.n_units);
         w.alone = reading.threads == 1 && !w.repeats;
         let mut judge = Judge::default();
         let mut out = WorkerOut {
@@ -281,7 +295,7 @@ impl<'f> File<'f> {
 
 /// Whether so many units repeat their types often enough for [`Worker::repeats`]: a kernel image's do; in the few of a
 /// module, making a key of what each DIE says costs more than it saves.
-pub(super) fn repeats(n_units: usize) -> bool {
+fn repeats(n_units: usize) -> bool {
     // Debug builds, and so the tests, go that way wherever anything can repeat.
     const MANY: usize = if cfg!(debug_assertions) { 2 } else { 512 };
     n_units >= MANY
